@@ -1,0 +1,255 @@
+// Package clickhousetest gives a test the real ClickHouse engine, empty, in a
+// process of its own:
+//
+//	ch := clickhousetest.Start(t)
+//	db := clickhouse.OpenDB(ch.Options()) // clickhouse-go/v2, or Open for its native API
+//
+// or any HTTP client against ch.URL with ch.User and ch.Password. It takes
+// about a third of a second, and 0.3 GB of memory until the test ends. Every
+// call gives another server: share one among subtests rather than start many.
+//
+// The server is the test's own binary, started again: this package's init
+// takes over in the child. So nothing is built, and under -race the server is
+// checked as well. The engine's library is found as clickhouse.Library finds
+// it, and fetched where it is not there yet (180 MB, once for each user).
+package clickhousetest
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	chgo "github.com/ClickHouse/clickhouse-go/v2"
+
+	"mingjian/deploy/embedded/clickhouse"
+)
+
+// Who may use the server; the names are those of the product. User "default"
+// may read without a password.
+const (
+	password       = "writer-of-tests"
+	readerPassword = "reader-of-tests"
+)
+
+// childEnv holds the data directory in the child's environment.
+const childEnv = "MINGJIAN_CLICKHOUSETEST_DATA"
+
+// readyWait bounds how long a server may take until it answers; a busy
+// machine under -race is slow.
+const readyWait = 60 * time.Second
+
+func init() {
+	data, ok := os.LookupEnv(childEnv)
+	if !ok {
+		return
+	}
+	if err := serve(data); err != nil {
+		fmt.Fprintln(os.Stderr, "clickhousetest:", err)
+		os.Exit(1)
+	}
+	os.Exit(0)
+}
+
+// serve is the child: it ends when standard input does, so it cannot outlive
+// the test.
+func serve(data string) error {
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	library, err := clickhouse.Library(ctx, clickhouse.LibraryOptions{Progress: os.Stderr})
+	if err != nil {
+		return err
+	}
+	listener, err := net.FileListener(os.NewFile(3, "listener"))
+	if err != nil {
+		return err
+	}
+	go func() {
+		_, _ = io.Copy(io.Discard, bufio.NewReader(os.Stdin)) // whatever ends it ends us
+		cancel()
+	}()
+	return clickhouse.Run(ctx, clickhouse.Options{
+		Data:     data,
+		Listener: listener,
+		Library:  library,
+		Users: []clickhouse.User{
+			{Name: "mingjian", Password: password},
+			{Name: "reader", Password: readerPassword, ReadOnly: true},
+			{Name: "default", ReadOnly: true},
+		},
+		Log: slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn})),
+	})
+}
+
+// A Server is a running ClickHouse server. Its methods are not safe for use
+// by several goroutines at once.
+type Server struct {
+	// URL is the address of the HTTP interface, without a slash at its end.
+	URL string
+	// Addr is the same as host:port.
+	Addr string
+	// User and Password may read and write.
+	User, Password string
+	// Reader and ReaderPassword may only read. So may "default" without one.
+	Reader, ReaderPassword string
+	// PID is the process's id, until Kill.
+	PID int
+
+	tb     testing.TB
+	data   string
+	cmd    *exec.Cmd
+	stdin  io.Closer
+	waited chan struct{}
+}
+
+// Start starts a server over an empty store and waits until it answers. It is
+// stopped, and its store deleted, when the test ends.
+func Start(tb testing.TB) *Server {
+	tb.Helper()
+	s := &Server{
+		User: "mingjian", Password: password, Reader: "reader", ReaderPassword: readerPassword,
+		Addr: "127.0.0.1:0", tb: tb, data: tb.TempDir(),
+	}
+	s.start()
+	tb.Cleanup(s.stop)
+	return s
+}
+
+// Options are what clickhouse-go needs to use the server as the user who may
+// write, without compression. Change what you like before use.
+func (s *Server) Options() *chgo.Options {
+	return &chgo.Options{
+		Protocol: chgo.HTTP,
+		Addr:     []string{s.Addr},
+		Auth:     chgo.Auth{Username: s.User, Password: s.Password},
+	}
+}
+
+// Kill ends the server at once, as a crash would. Connections to it are
+// refused until Restart.
+func (s *Server) Kill() {
+	s.tb.Helper()
+	if err := s.cmd.Process.Kill(); err != nil && !errors.Is(err, os.ErrProcessDone) {
+		s.tb.Fatalf("clickhousetest: kill: %v", err)
+	}
+	<-s.waited
+	s.PID = 0
+}
+
+// Restart starts the server again after Kill, over the same store and at the
+// same address; without Kill before it, the server is stopped in good order
+// first.
+func (s *Server) Restart() {
+	s.tb.Helper()
+	s.stop()
+	s.start()
+}
+
+// stop ends the server in good order; one that was killed already is no
+// trouble.
+func (s *Server) stop() {
+	_ = s.stdin.Close() // closed already where the child is gone
+	select {
+	case <-s.waited:
+	case <-time.After(readyWait):
+		s.tb.Errorf("clickhousetest: the server did not stop")
+		_ = s.cmd.Process.Kill()
+		<-s.waited
+	}
+}
+
+func (s *Server) start() {
+	s.tb.Helper()
+	listener, err := listen(s.Addr)
+	if err != nil {
+		s.tb.Fatalf("clickhousetest: %v", err)
+	}
+	s.Addr = listener.Addr().String()
+	s.URL = "http://" + s.Addr
+	file, err := listener.(*net.TCPListener).File()
+	if err != nil {
+		s.tb.Fatalf("clickhousetest: %v", err)
+	}
+	self, err := os.Executable()
+	if err != nil {
+		s.tb.Fatalf("clickhousetest: %v", err)
+	}
+	s.cmd = exec.Command(self)
+	s.cmd.Env = append(os.Environ(), childEnv+"="+s.data)
+	s.cmd.ExtraFiles = []*os.File{file}
+	s.cmd.Stdout = os.Stderr
+	stderr := &lines{}
+	s.cmd.Stderr = stderr
+	stdin, err := s.cmd.StdinPipe()
+	if err != nil {
+		s.tb.Fatalf("clickhousetest: %v", err)
+	}
+	s.stdin = stdin
+	if err := s.cmd.Start(); err != nil {
+		s.tb.Fatalf("clickhousetest: %v", err)
+	}
+	// Only the child listens from here on.
+	_ = file.Close()
+	_ = listener.Close()
+	s.PID = s.cmd.Process.Pid
+	waited := make(chan struct{})
+	s.waited = waited
+	cmd := s.cmd
+	go func() {
+		defer close(waited)
+		_ = cmd.Wait() // a killed server exits with an error, as it should
+	}()
+	ctx, cancel := context.WithTimeout(context.Background(), readyWait)
+	defer cancel()
+	// The connection is accepted as soon as the child is ready.
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, s.URL+"/ping", nil)
+	if err != nil {
+		s.tb.Fatalf("clickhousetest: %v", err)
+	}
+	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+	resp, err := client.Do(req)
+	if err != nil {
+		s.tb.Fatalf("clickhousetest: the server does not answer: %v\n%s", err, stderr)
+	}
+	_ = resp.Body.Close()
+}
+
+// listen waits for an address to be free again that a killed server held.
+func listen(addr string) (net.Listener, error) {
+	for deadline := time.Now().Add(readyWait); ; time.Sleep(20 * time.Millisecond) {
+		l, err := net.Listen("tcp", addr)
+		if err == nil || time.Now().After(deadline) {
+			return l, err
+		}
+	}
+}
+
+// lines keeps what the child says, for the report when it does not start, and
+// passes it on.
+type lines struct {
+	mu  sync.Mutex
+	all strings.Builder
+}
+
+func (l *lines) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.all.Write(p)
+	return os.Stderr.Write(p)
+}
+
+func (l *lines) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.all.String()
+}
