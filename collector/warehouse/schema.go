@@ -1,0 +1,164 @@
+package warehouse
+
+import (
+	"bytes"
+	"context"
+	"database/sql"
+	"embed"
+	"fmt"
+	"io/fs"
+	"strings"
+	"text/template"
+
+	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
+	"github.com/pressly/goose/v3"
+)
+
+// The migrations, in order. Each statement may be run again without harm (IF NOT EXISTS, OR
+// REPLACE): ClickHouse has no transactions to put around them and no lock for two collectors that
+// start at once.
+//
+//go:embed migrations/*.sql
+var migrations embed.FS
+
+// Engine is how tables are kept; migrations are templates over it. The zero value is one server.
+type Engine struct {
+	// Replicated keeps a copy of each table on every replica of a shard, found by the server's
+	// macros {shard} and {replica}.
+	Replicated bool
+	// Cluster is the cluster on which statements are run; "" runs them where they are sent.
+	Cluster string
+}
+
+// retention is how long a row is kept after it entered the record: three years, the term of the
+// E-Commerce Law, art. 31 (clause cn-ec-31-3y). It runs from recorded_at, not from the event: old
+// transcripts that are imported today are to be kept.
+const retention = "3 YEAR"
+
+// Replacing renders the engine of a table that keeps one row per key.
+func (e Engine) Replacing(arguments string) string {
+	if !e.Replicated {
+		return "ReplacingMergeTree(" + arguments + ")"
+	}
+	place := "'/clickhouse/tables/{shard}/{database}/{table}', '{replica}'"
+	if arguments != "" {
+		place += ", " + arguments
+	}
+	return "ReplicatedReplacingMergeTree(" + place + ")"
+}
+
+// OnCluster renders the clause that runs a statement on all nodes, with a space in front.
+func (e Engine) OnCluster() string {
+	if e.Cluster == "" {
+		return ""
+	}
+	return " ON CLUSTER '" + strings.NewReplacer(`\`, `\\`, `'`, `\'`).Replace(e.Cluster) + "'"
+}
+
+// Retention renders the clause that deletes rows after their term.
+func (e Engine) Retention() string {
+	return "TTL toDateTime(recorded_at) + INTERVAL " + retention
+}
+
+// Durable renders the settings with which an acknowledged insert survives a loss of power: a seal
+// must never reach the disk before the rows it closes. Replicas do that for each other.
+func (e Engine) Durable() string {
+	if e.Replicated {
+		return "fsync_after_insert = 0"
+	}
+	return "fsync_after_insert = 1, fsync_part_directory = 1, min_rows_to_fsync_after_merge = 1"
+}
+
+// rendered shows the migrations with the engine's clauses filled in.
+type rendered struct {
+	fs.FS
+	clauses clauses
+}
+
+// clauses are what a migration may fill in.
+type clauses struct {
+	Engine
+	// PruneFinal lets a view with FINAL skip partitions by a condition on time. Servers from 26.x on
+	// read all of them unless told that no key lies in two; older ones do not know the setting.
+	PruneFinal string
+}
+
+const (
+	pruneSetting = "defer_partition_pruning_after_final"
+	pruneFinal   = " SETTINGS " + pruneSetting + " = 0"
+)
+
+// Open renders a file; directories are passed on as they are.
+func (r rendered) Open(name string) (fs.File, error) {
+	f, err := r.FS.Open(name)
+	if err != nil || !strings.HasSuffix(name, ".sql") {
+		return f, err
+	}
+	defer f.Close()
+	text, err := fs.ReadFile(r.FS, name)
+	if err != nil {
+		return nil, err
+	}
+	t, err := template.New(name).Option("missingkey=error").Parse(string(text))
+	if err != nil {
+		return nil, err
+	}
+	out := page{File: f}
+	if err := t.Execute(&out.text, r.clauses); err != nil {
+		return nil, err
+	}
+	return &out, nil
+}
+
+// page is a rendered file; its Stat is the template's.
+type page struct {
+	fs.File
+	text bytes.Buffer
+}
+
+func (p *page) Read(b []byte) (int, error) { return p.text.Read(b) }
+
+func (p *page) Close() error { return nil }
+
+// migrate brings the schema up to date. Several processes may do so at once.
+func migrate(ctx context.Context, db *sql.DB, engine Engine) error {
+	files, err := fs.Sub(migrations, "migrations")
+	if err != nil {
+		return err
+	}
+	fill := clauses{Engine: engine}
+	var known uint64
+	if err := db.QueryRowContext(ctx, "SELECT count() FROM system.settings WHERE name = ?", pruneSetting).Scan(&known); err != nil {
+		return fmt.Errorf("ask for the server's settings: %w", err)
+	}
+	if known > 0 {
+		fill.PruneFinal = pruneFinal
+	}
+	p, err := goose.NewProvider(goose.DialectClickHouse, db, rendered{files, fill},
+		goose.WithDisableGlobalRegistry(true), goose.WithTableName("migrations"))
+	if err != nil {
+		return fmt.Errorf("prepare the migrations: %w", err)
+	}
+	if _, err := p.Up(ctx); err != nil {
+		return fmt.Errorf("migrate the database: %w", err)
+	}
+	return nil
+}
+
+// Schema tells which migration the database is at, and which is the newest that this program has.
+func (s *Store) Schema(ctx context.Context) (at, newest int64, err error) {
+	files, err := fs.Glob(migrations, "migrations/*.sql")
+	if err != nil {
+		return 0, 0, err
+	}
+	for _, f := range files {
+		var version int64
+		if _, err := fmt.Sscanf(strings.TrimPrefix(f, "migrations/"), "%d_", &version); err != nil {
+			return 0, 0, fmt.Errorf("number of migration %s: %w", f, err)
+		}
+		newest = max(newest, version)
+	}
+	err = s.each(ctx, "read the schema's version", "SELECT max(version_id) FROM migrations WHERE is_applied = 1", nil,
+		func(rows driver.Rows) error { return rows.Scan(&at) })
+	return at, newest, err
+}

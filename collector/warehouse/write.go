@@ -1,0 +1,112 @@
+package warehouse
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/ClickHouse/clickhouse-go/v2"
+	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
+)
+
+// Write implements Writer. Each kind of row is one insert; what a later insert refers to is
+// durable before it begins, and the seal comes last. Writing the same rows again is harmless: they
+// have the same keys.
+func (s *Store) Write(ctx context.Context, b *Batch) error {
+	if err := insert(ctx, s, interactions, b.Interactions); err != nil {
+		return err
+	}
+	if err := insert(ctx, s, rejects, b.Rejects); err != nil {
+		return err
+	}
+	if err := insert(ctx, s, findings, b.Findings); err != nil {
+		return err
+	}
+	if err := insert(ctx, s, sessions, b.Sessions); err != nil {
+		return err
+	}
+	if b.Seal == nil {
+		return nil
+	}
+	return insert(ctx, s, seals, []Seal{*b.Seal})
+}
+
+// Put implements Mirror.
+func (s *Store) Put(ctx context.Context, name MirrorTable, rows []MirrorRow) error {
+	switch name {
+	case Reviews, Cases, FundEntries:
+		return insert(ctx, s, mirrored(name), rows)
+	}
+	return fmt.Errorf("mirror %q: no such table", name)
+}
+
+// insertSettings make an insert mean what Writer promises.
+var insertSettings = clickhouse.Settings{
+	// When the insert returns its rows are in the table, not in a buffer to be joined with others.
+	"async_insert": 0,
+	// Rows are told apart by their keys. A block that was seen before is written all the same: rows
+	// that were deleted since may have to come back.
+	"insert_deduplicate": 0,
+	// An import of old transcripts holds more months than the 100 that the server would allow.
+	"max_partitions_per_insert_block": 0,
+}
+
+// insert writes rows by column, as one block.
+func insert[T any](ctx context.Context, s *Store, t table[T], rows []T) error {
+	if len(rows) == 0 {
+		return nil
+	}
+	columns, err := s.insertColumns(ctx, t.name, t.names())
+	if err != nil {
+		return err
+	}
+	ctx = clickhouse.Context(ctx, clickhouse.WithSettings(insertSettings), clickhouse.WithColumnNamesAndTypes(columns))
+	batch, err := s.conn.PrepareBatch(ctx, "INSERT INTO "+t.name+" ("+strings.Join(t.names(), ", ")+")")
+	if err != nil {
+		return fmt.Errorf("write %d %s: %w", len(rows), t.name, err)
+	}
+	defer batch.Close()
+	for i, c := range t.columns {
+		if err := c.append(batch.Column(i), rows); err != nil {
+			return fmt.Errorf("write %d %s: column %s: %w", len(rows), t.name, c.name, err)
+		}
+	}
+	if err := batch.Send(); err != nil {
+		return fmt.Errorf("write %d %s: %w", len(rows), t.name, err)
+	}
+	return nil
+}
+
+// insertColumns names the columns of an insert with their types; over HTTP the driver would
+// otherwise ask for them before each one. LowCardinality is left to the server, which builds its
+// dictionaries several times faster than the driver does.
+func (s *Store) insertColumns(ctx context.Context, name string, columns []string) ([]clickhouse.ColumnNameAndType, error) {
+	s.mu.Lock()
+	known, ok := s.columns[name]
+	s.mu.Unlock()
+	if ok {
+		return known, nil
+	}
+	types := map[string]string{}
+	err := s.each(ctx, "look up the columns of "+name,
+		"SELECT name, type FROM system.columns WHERE database = currentDatabase() AND table = {table:String}",
+		[]any{clickhouse.Named("table", name)}, func(rows driver.Rows) error {
+			var column, kind string
+			err := rows.Scan(&column, &kind)
+			types[column] = strings.Replace(kind, "LowCardinality(String)", "String", 1)
+			return err
+		})
+	if err != nil {
+		return nil, err
+	}
+	for _, column := range columns {
+		if types[column] == "" {
+			return nil, fmt.Errorf("table %s has no column %s: it is older than this program", name, column)
+		}
+		known = append(known, clickhouse.ColumnNameAndType{Name: column, Type: types[column]})
+	}
+	s.mu.Lock()
+	s.columns[name] = known
+	s.mu.Unlock()
+	return known, nil
+}
