@@ -1,0 +1,284 @@
+package session
+
+import (
+	"slices"
+	"strings"
+
+	"mingjian/collector/event"
+	"mingjian/collector/signal"
+	"mingjian/policies"
+)
+
+// elderAge is the age in years from which a customer is an elder (State Council notice on elderly
+// people and intelligent technology; Spain's Ley 10/2025 draws the same line).
+const elderAge = 65
+
+// enough is the run of apologies beyond which facts do not count.
+const enough = 3
+
+// position is what the fold must remember beside the facts.
+type position struct {
+	Asking    asking `json:"asking,omitzero"`
+	FirstTurn bool   `json:"first_turn,omitempty"` // the first bot turn is still going on
+	Apologies int    `json:"apologies,omitempty"`  // the run that is going on
+}
+
+// Fold takes the next event and what was detected in its text; d reads the texts that the interface
+// shows. The event must be neither late nor a repeat. Fold reports whether anything that rules look
+// at has changed.
+func (s *State) Fold(e *event.Event, o Order, found signal.Set, d *signal.Detector) (changed bool) {
+	before := s.Facts
+	before.Human.Waits = slices.Clone(before.Human.Waits)
+
+	s.idle(o.At) // the silence before this event
+	s.Seen.add(e.ID, o.Offset)
+	s.Last = max(s.Last, o.Offset)
+	s.open(e, d)
+	s.speak(e, found)
+	s.reach(e, found)
+	s.serve(e, found)
+	s.close(e)
+	s.Newest = o
+	s.Now = max(s.Now, e.At)
+	return !same(&before, &s.Facts)
+}
+
+// open takes over what the event tells of the session as a whole. What the session is (channel,
+// line, bot) keeps its first value; what is known of the customer and the entrance grows.
+func (s *State) open(e *event.Event, d *signal.Detector) {
+	f := &s.Facts
+	first := s.Count() == 1
+	if first {
+		f.Opened = e.At
+	}
+	if e.Kind == event.SessionOpened && s.Derived {
+		s.Derived, f.Opened = false, e.At
+		if e.Tenant != "" && s.Tenant == DefaultTenant {
+			s.Tenant = e.Tenant
+		}
+	}
+	once(&f.Channel, e.Channel)
+	once(&f.Industry, e.Industry)
+	once(&f.BusinessLine, e.BusinessLine)
+	if b := e.Bot; b != nil {
+		once(&s.Bot.ID, b.ID)
+		once(&s.Bot.Version, b.Version)
+		once(&s.Bot.Model, b.Model)
+	}
+	if c := e.Customer; c != nil {
+		s.meet(c)
+	}
+	if e.Entrance != nil {
+		f.Entrance = enter(f.Entrance, e.Entrance, d)
+	}
+	if u := e.Unlabeled; u != nil && u.RequestID != "" && u.AgreementID != "" && u.LogID != "" {
+		f.Bot.Waived = true
+	}
+}
+
+// meet takes over what is said of the customer. A need or an age once reported stays.
+func (s *State) meet(c *event.Customer) {
+	f := &s.Facts
+	once(&s.Customer, c.ID)
+	if j := strings.ToUpper(strings.TrimSpace(c.Jurisdiction)); j != "" {
+		f.Jurisdiction = j
+	}
+	if c.Province != "" {
+		f.Province = c.Province
+	}
+	if c.Age != nil || c.ElderMode != nil {
+		elder := f.Elder != nil && *f.Elder ||
+			c.Age != nil && *c.Age >= elderAge ||
+			c.ElderMode != nil && *c.ElderMode
+		f.Elder = &elder
+	}
+	f.Accessible = f.Accessible || len(c.Needs) > 0
+}
+
+// enter merges what the source declares of its entrance into what was known (nil: nothing).
+func enter(known *policies.Entrance, e *event.Entrance, d *signal.Detector) *policies.Entrance {
+	out := policies.Entrance{Label: policies.NoLabel}
+	if known != nil {
+		out = *known
+	}
+	tell(&out.HumanOptionVisible, e.HumanOptionVisible)
+	tell(&out.ElderChannel, e.ElderChannel)
+	tell(&out.AccessibleChannel, e.AccessibleChannel)
+	if e.AILabel != "" {
+		out.Label, out.Notice = d.Interface(e.AILabel)
+	}
+	return &out
+}
+
+// speak counts the bot's texts and what they disclose.
+func (s *State) speak(e *event.Event, found signal.Set) {
+	if e.Kind != event.Message {
+		return
+	}
+	if e.Actor.Role != event.BotRole {
+		s.at.FirstTurn = false
+		return
+	}
+	if !spoken(e) {
+		return
+	}
+	b := &s.Facts.Bot
+	b.Texts++
+	switch b.Texts {
+	case 1:
+		b.First, b.FirstAt, s.at.FirstTurn = e.ID, e.At, true
+	case 3:
+		b.Third, b.ThirdAt = e.ID, e.At
+	}
+	if s.at.FirstTurn && found&signal.Notice != 0 {
+		b.FirstNotice = true
+	}
+	form := label(e, found)
+	if form != policies.FullLabel && b.Unlabelled == "" {
+		b.Unlabelled, b.UnlabelledAt, b.UnlabelledForm = e.ID, e.At, form
+	}
+	if s.Facts.Closed != 0 {
+		return // a label counts before the session's end only
+	}
+	switch form {
+	case policies.FullLabel:
+		once(&b.FullAt, b.Texts)
+	case policies.IncompleteLabel:
+		once(&b.IncompleteAt, b.Texts)
+	}
+}
+
+// label is how much of an AI label a single message carries.
+func label(e *event.Event, found signal.Set) policies.LabelForm {
+	switch {
+	case found&signal.LabelFull != 0 || marked(e):
+		return policies.FullLabel
+	case found&signal.LabelIncomplete != 0:
+		return policies.IncompleteLabel
+	}
+	return policies.NoLabel
+}
+
+// marked reports whether the message carries the corner mark that is a label by itself.
+func marked(e *event.Event) bool {
+	return e.AI != nil && strings.EqualFold(strings.TrimSpace(e.AI.Mark), "AI")
+}
+
+// spoken reports whether there is a text at all; a bare picture says nothing either way.
+func spoken(e *event.Event) bool { return strings.TrimSpace(e.Text) != "" }
+
+// reach follows the way to a person.
+func (s *State) reach(e *event.Event, found signal.Set) {
+	f, a := &s.Facts, &s.at.Asking
+	byCustomer := e.Actor.Role == event.CustomerRole
+	switch e.Kind {
+	case event.HandoffRequested:
+		if byCustomer || e.Actor.Role == "" {
+			a.requested(f, e.ID, e.At, true)
+		}
+	case event.HandoffRejected:
+		a.refused(f, e.ID, e.At)
+	case event.HandoffQueued, event.HandoffUpdated:
+		if e.Handoff != nil && e.Handoff.Priority {
+			a.prioritised()
+		}
+	case event.HandoffAccepted:
+		agent := e.Actor.Role == event.AgentRole || e.Handoff != nil && e.Handoff.AgentID != ""
+		if agent && !e.Actor.Automated {
+			a.joined(f, e.ID, e.At)
+		}
+	case event.Message:
+		switch {
+		case byCustomer && found&signal.HumanRequest != 0:
+			a.requested(f, e.ID, e.At, false)
+		case byCustomer && found&signal.RequestWithdraw != 0:
+			a.withdrawn(f, e.At)
+		case e.Actor.Role == event.BotRole && spoken(e):
+			offers := found&(signal.HandoffOffer|signal.HandoffStart) != 0
+			if !offers || found&signal.Busy != 0 {
+				a.refused(f, e.ID, e.At)
+			}
+		}
+	}
+}
+
+// serve counts apologies in a row with nothing done between.
+func (s *State) serve(e *event.Event, found signal.Set) {
+	switch {
+	case done(e):
+		s.at.Apologies = 0
+	case e.Kind == event.Message && (e.Actor.Role == event.BotRole || e.Actor.Role == event.AgentRole):
+		if found&signal.Apology == 0 || found&signal.Action != 0 {
+			s.at.Apologies = 0
+			return
+		}
+		s.at.Apologies = min(s.at.Apologies+1, enough)
+		v := &s.Facts.Service
+		v.Apologies = max(v.Apologies, s.at.Apologies)
+		if s.at.Apologies == enough && v.ThirdApology == "" {
+			v.ThirdApology, v.ThirdApologyAt = e.ID, e.At
+		}
+	}
+}
+
+// done reports whether the event is the service doing something. Asking for a person and leaving
+// the queue are the customer's doing, and turning a request away is nothing done.
+func done(e *event.Event) bool {
+	switch e.Kind {
+	case event.HandoffQueued, event.HandoffUpdated, event.HandoffAccepted,
+		event.CallbackPromised, event.CallbackCompleted, event.PromiseMade, event.PromiseKept,
+		event.DecisionMade, event.RefundCompleted,
+		event.ComplaintAcknowledged, event.ComplaintResolved:
+		return true
+	case event.HandoffRequested:
+		return e.Actor.Role != event.CustomerRole && e.Actor.Role != ""
+	}
+	return false
+}
+
+// close takes a reported end. The first end counts as the session's; each ends an open wait.
+func (s *State) close(e *event.Event) {
+	if e.Kind != event.SessionClosed {
+		return
+	}
+	f := &s.Facts
+	if f.Closed == 0 {
+		f.Closed, f.ClosedID = e.At, e.ID
+		if c := e.Close; c != nil {
+			f.ClosedBy, f.ClosedAs, f.Resolved = c.By, c.Reason, c.Resolved
+		}
+	}
+	s.at.Asking.ended(f, e.At)
+}
+
+// once keeps the first value that is not zero.
+func once[T comparable](kept *T, v T) {
+	var zero T
+	if *kept == zero {
+		*kept = v
+	}
+}
+
+// tell takes over what was reported.
+func tell(known, reported *bool) {
+	if reported != nil {
+		*known = *reported
+	}
+}
+
+// same reports whether two facts say the same; a rule cannot tell them apart.
+func same(a, b *policies.Facts) bool {
+	return sameValue(a.Resolved, b.Resolved) && sameValue(a.Elder, b.Elder) && sameValue(a.Entrance, b.Entrance) &&
+		slices.Equal(a.Human.Waits, b.Human.Waits) &&
+		a.Human.Strikes == b.Human.Strikes &&
+		a.Human.StrikeThree == b.Human.StrikeThree && a.Human.StrikeThreeAt == b.Human.StrikeThreeAt &&
+		a.Bot == b.Bot && a.Service == b.Service &&
+		a.Jurisdiction == b.Jurisdiction && a.Channel == b.Channel && a.Industry == b.Industry &&
+		a.BusinessLine == b.BusinessLine && a.Province == b.Province && a.Opened == b.Opened &&
+		a.Closed == b.Closed && a.ClosedBy == b.ClosedBy && a.ClosedAs == b.ClosedAs && a.ClosedID == b.ClosedID &&
+		a.Accessible == b.Accessible
+}
+
+func sameValue[T comparable](a, b *T) bool {
+	return a == b || a != nil && b != nil && *a == *b
+}
