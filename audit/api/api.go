@@ -1,0 +1,125 @@
+// Package api assembles what the audit service offers over HTTP: the operations under /api/v1 that
+// /openapi.json describes, the console's pages, health and metrics.
+//
+// Every noun contributes its routes; New mounts them all behind one guard, which is the only place
+// where permissions are checked. What a person may see of the record is cut to their tenant in one
+// place too (scope.go). Errors of the API are problem documents (RFC 9457) that say the way out.
+package api
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humago"
+
+	"mingjian/audit/cases"
+	"mingjian/audit/console"
+	"mingjian/audit/identity"
+	"mingjian/audit/store"
+	"mingjian/policies"
+)
+
+// Options are what the service is wired up with. All fields without a remark are needed.
+type Options struct {
+	Record        console.Record   // reads the warehouse
+	Bundle        *policies.Bundle // the catalogue and its revision
+	Intake        Intake           // takes interactions; nil: this service takes none (503)
+	System        console.System   // how the system is
+	Metrics       http.Handler     // Prometheus; nil: 404
+	Store         *store.DB        // workflow state; migrated here
+	Authenticator identity.Authenticator
+	SignIn        *identity.SignIn // lets browsers in; nil: there is no sign-in page
+	Version       string           // of the program, as /openapi.json states it
+	Log           *slog.Logger     // slog.Default when nil
+	Now           func() time.Time // time.Now when nil
+}
+
+// Service is the assembled handler.
+type Service struct {
+	handler http.Handler
+	routes  []identity.Route
+}
+
+// New checks the options, brings the nouns' tables up to date and assembles the service.
+func New(ctx context.Context, o Options) (*Service, error) {
+	if o.Record == nil || o.Bundle == nil || o.System == nil || o.Store == nil || o.Authenticator == nil {
+		return nil, errors.New("assemble the API: Record, Bundle, System, Store and Authenticator are needed")
+	}
+	if o.Log == nil {
+		o.Log = slog.Default()
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	record := scope{o.Record}
+	reports, err := cases.New(ctx, o.Store, record)
+	if err != nil {
+		return nil, err
+	}
+	pages, err := console.New(console.Options{
+		Record: record, Bundle: o.Bundle, Cases: reports, System: o.System, SignIn: o.SignIn, Log: o.Log, Now: o.Now,
+	})
+	if err != nil {
+		return nil, err
+	}
+	s := &Service{}
+	described := &description{}
+	for _, contributed := range [][]identity.Route{
+		readings{record, newCatalogue(o.Bundle)}.routes(), interactions{o.Intake}.routes(), reports.Routes(),
+		health{o.System, o.Metrics}.routes(), described.routes(), pages.Routes(),
+	} {
+		s.routes = append(s.routes, contributed...)
+	}
+
+	mux := http.NewServeMux()
+	guarded := &guardedMux{
+		mux: mux, routes: s.routes,
+		guard: identity.Guard{Authenticator: o.Authenticator, Refuse: refuse(pages, o.Log)},
+	}
+	config := huma.DefaultConfig("Mingjian", o.Version)
+	config.OpenAPIPath, config.DocsPath, config.SchemasPath = "", "", "" // described below, as a route like all others
+	config.CreateHooks = nil                                             // no $schema in responses
+	config.Components.SecuritySchemes = map[string]*huma.SecurityScheme{"bearer": {Type: "http", Scheme: "bearer"}}
+	at := identity.Mounting{Mux: guarded, API: humago.New(guarded, config), Log: o.Log}
+	for _, r := range s.routes {
+		r.Handler.Mount(r, at)
+	}
+	if err := described.of(at.API); err != nil {
+		return nil, err
+	}
+	mux.HandleFunc("/", guarded.guard.Protect(identity.Public, notFound(pages)))
+	s.handler = secure(mux, pages)
+	return s, nil
+}
+
+// ServeHTTP answers a request.
+func (s *Service) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.handler.ServeHTTP(w, r) }
+
+// Routes is everything that can be asked of the service, with the permission it needs.
+func (s *Service) Routes() []identity.Route { return s.routes }
+
+// guardedMux puts the guard in front of every handler that is registered, whoever registers it.
+type guardedMux struct {
+	mux    *http.ServeMux
+	guard  identity.Guard
+	routes []identity.Route
+}
+
+// HandleFunc registers a handler under its route's permission. A pattern that is no route is a
+// defect of the program: nothing may be reachable that the table does not name.
+func (g *guardedMux) HandleFunc(pattern string, h func(http.ResponseWriter, *http.Request)) {
+	for _, r := range g.routes {
+		if r.Method+" "+r.Path == pattern {
+			g.mux.HandleFunc(pattern, g.guard.Protect(r.Permission, h))
+			return
+		}
+	}
+	panic("no route names " + pattern)
+}
+
+// ServeHTTP completes humago's Mux.
+func (g *guardedMux) ServeHTTP(w http.ResponseWriter, r *http.Request) { g.mux.ServeHTTP(w, r) }

@@ -1,0 +1,399 @@
+package api_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"mingjian/audit/api"
+	"mingjian/audit/console/consoletest"
+	"mingjian/audit/identity"
+	"mingjian/audit/identity/identitytest"
+	"mingjian/audit/store"
+	"mingjian/collector/intake"
+)
+
+// door takes what it is told to take.
+type door struct {
+	receipt intake.Receipt
+	err     error
+	got     string
+}
+
+func (i *door) Accept(_ context.Context, body io.Reader, contentType string) (intake.Receipt, error) {
+	b, err := io.ReadAll(body)
+	i.got = contentType + "|" + string(b[:min(len(b), 100)])
+	if err != nil {
+		return intake.Receipt{}, err
+	}
+	return i.receipt, i.err
+}
+
+type service struct {
+	*httptest.Server
+	t      *testing.T
+	api    *api.Service
+	intake *door
+	record *consoletest.Record
+}
+
+func start(t *testing.T) *service {
+	t.Helper()
+	now := func() time.Time { return consoletest.Now }
+	quiet := slog.New(slog.NewTextHandler(io.Discard, nil))
+	db, err := store.Open(t.Context(), filepath.Join(t.TempDir(), "state.db"), store.Options{Now: now, Log: quiet})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := db.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	signIn, err := identity.NewSignIn(t.Context(), db, "a-token-of-more-than-32-characters-xyz")
+	if err != nil {
+		t.Fatal(err)
+	}
+	people := identitytest.EachRole()
+	people["acme"] = identity.Principal{ID: "acme-officer", Roles: []identity.Role{identity.Officer}, Tenant: "acme"}
+	s := &service{t: t, intake: &door{}, record: consoletest.Centre()}
+	s.api, err = api.New(t.Context(), api.Options{
+		Record: s.record, Bundle: consoletest.Bundle(), Intake: s.intake, System: consoletest.Health{}, Store: db, SignIn: signIn, Log: quiet, Now: now,
+		Version: "1.2.3", Authenticator: people,
+		Metrics: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "up 1") }),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Server = httptest.NewServer(s.api)
+	t.Cleanup(s.Close)
+	return s
+}
+
+// do sends a request as somebody ("" for nobody) and returns the answer with its body read.
+func (s *service) do(who, method, path, body string, header ...string) (*http.Response, string) {
+	s.t.Helper()
+	r, err := http.NewRequestWithContext(s.t.Context(), method, s.URL+path, strings.NewReader(body))
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	r.Header.Set("Accept", "application/json")
+	if who != "" {
+		r.Header.Set(identitytest.Header, who)
+	}
+	for i := 0; i < len(header); i += 2 {
+		r.Header.Set(header[i], header[i+1])
+	}
+	client := &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	answer, err := client.Do(r)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	defer answer.Body.Close()
+	b, err := io.ReadAll(answer.Body)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return answer, string(b)
+}
+
+func (s *service) get(who, path string, into any) {
+	s.t.Helper()
+	answer, body := s.do(who, "GET", path, "")
+	if answer.StatusCode != http.StatusOK {
+		s.t.Fatalf("GET %s: %s %s", path, answer.Status, body)
+	}
+	if err := json.Unmarshal([]byte(body), into); err != nil {
+		s.t.Fatalf("GET %s: %v in %s", path, err, body)
+	}
+}
+
+// TestEveryRouteLetsInWhomTheTableSays walks every route as every role and as nobody, and holds the
+// answers and the program's own table against testdata/permissions.txt.
+func TestEveryRouteLetsInWhomTheTableSays(t *testing.T) {
+	s := start(t)
+	roles := []string{"admin", "officer", "inspector", "regulator", "viewer", "source"}
+	if len(roles) != len(identity.Grants) {
+		t.Fatalf("%d roles are tested of %d", len(roles), len(identity.Grants))
+	}
+	var table strings.Builder
+	for _, r := range s.api.Routes() {
+		var in []string
+		for _, who := range append([]string{""}, roles...) {
+			path := strings.NewReplacer("{id}", consoletest.Clean, "{$}", "", "{file}", "console.css").Replace(r.Path)
+			answer, body := s.do(who, r.Method, path, "{}", "Content-Type", "application/json")
+			refused := answer.StatusCode == http.StatusForbidden || answer.StatusCode == http.StatusUnauthorized && answer.Header.Get("WWW-Authenticate") != ""
+			if refused {
+				if answer.Header.Get("Content-Type") != "application/problem+json" {
+					t.Errorf("%s %s as %q: refused with %q", r.Method, path, who, answer.Header.Get("Content-Type"))
+				}
+				if want := map[bool]int{true: 401, false: 403}[who == ""]; answer.StatusCode != want {
+					t.Errorf("%s %s as %q: %d, want %d", r.Method, path, who, answer.StatusCode, want)
+				}
+				continue
+			}
+			if answer.StatusCode >= 500 || answer.StatusCode == http.StatusNotFound {
+				t.Errorf("%s %s as %q: %s %s", r.Method, path, who, answer.Status, body)
+			}
+			if who == "" {
+				who = "nobody"
+			}
+			in = append(in, who)
+		}
+		fmt.Fprintf(&table, "%-5s %-26s %-19s %s\n", r.Method, r.Path, r.Permission, strings.Join(in, " "))
+	}
+	want, err := os.ReadFile("testdata/permissions.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if table.String() != string(want) {
+		t.Errorf("who gets in is not as testdata/permissions.txt says; if it is meant to be, the file becomes:\n%s", table.String())
+	}
+}
+
+func TestFindingsAreFilteredAndPaged(t *testing.T) {
+	s := start(t)
+	type page struct {
+		Items []struct {
+			ID       string `json:"finding_id"`
+			Session  string `json:"session_id"`
+			Rule     string
+			Severity string
+			Status   string
+			Channel  string
+			Tenant   string
+			State    string
+			At       time.Time
+			Title    struct{ ZH, EN string }
+			Clauses  []struct {
+				ID       string
+				Verified bool
+			}
+			Facts map[string]any
+		}
+		Next string `json:"next_cursor"`
+	}
+	var all page
+	s.get("viewer", "/api/v1/findings?limit=500", &all)
+	var paged []string
+	for cursor := ""; ; {
+		var p page
+		s.get("viewer", "/api/v1/findings?limit=7&cursor="+cursor, &p)
+		for i, f := range p.Items {
+			if i > 0 && f.At.After(p.Items[i-1].At) {
+				t.Errorf("%s is newer than the one before", f.ID)
+			}
+			paged = append(paged, f.ID)
+		}
+		if cursor = p.Next; cursor == "" {
+			break
+		}
+	}
+	if len(paged) != len(all.Items) || len(paged) == 0 {
+		t.Errorf("%d findings by pages, %d at once", len(paged), len(all.Items))
+	}
+	for query, fits := range map[string]func(i int) bool{
+		"rule=q-three-strikes&rule=q-apology-loop": func(i int) bool { return strings.HasPrefix(all.Items[i].Rule, "q-") },
+		"severity=high":                 func(i int) bool { return all.Items[i].Severity == "high" },
+		"status=statute":                func(i int) bool { return all.Items[i].Status == "statute" },
+		"channel=phone":                 func(i int) bool { return all.Items[i].Channel == "phone" },
+		"session=" + consoletest.Broken: func(i int) bool { return all.Items[i].Session == consoletest.Broken },
+		"tenant=acme":                   func(i int) bool { return all.Items[i].Tenant == "acme" },
+		"from=2026-11-20T15:40:00%2B08:00&to=1763628600000": func(i int) bool {
+			return !all.Items[i].At.Before(time.Date(2026, 11, 20, 7, 40, 0, 0, time.UTC)) && all.Items[i].At.Before(time.UnixMilli(1763628600000))
+		},
+	} {
+		var got page
+		s.get("viewer", "/api/v1/findings?limit=500&"+query, &got)
+		var want []string
+		for i, f := range all.Items {
+			if fits(i) {
+				want = append(want, f.ID)
+			}
+		}
+		var have []string
+		for _, f := range got.Items {
+			have = append(have, f.ID)
+		}
+		if !slices.Equal(have, want) {
+			t.Errorf("%s: got %d findings, want %d", query, len(have), len(want))
+		}
+	}
+	var one page
+	s.get("viewer", "/api/v1/findings?rule=cn-human-unreachable&session="+consoletest.Broken, &one)
+	if f := one.Items[0]; f.Title.ZH == "" || f.Title.EN == "" || len(f.Clauses) != 2 || f.Clauses[1].Verified || f.Facts["limit_s"] != 90.0 || f.State != "standing" {
+		t.Errorf("a finding is told as %+v", f)
+	}
+}
+
+func TestWhatIsWrongWithARequestIsSaid(t *testing.T) {
+	s := start(t)
+	for path, says := range map[string]string{
+		"/api/v1/findings?from=yesterday": "RFC 3339",
+		"/api/v1/findings?severity=awful": "critical",
+		"/api/v1/findings?limit=100000":   "500",
+		"/api/v1/cases?cursor=x":          "next_cursor",
+		"/api/v1/findings?cursor=x":       "next_cursor",
+		"/api/v1/sessions?cursor=x":       "next_cursor",
+		"/api/v1/sessions/none":           "/api/v1/sessions",
+		"/api/v1/nothing":                 "/openapi.json",
+	} {
+		answer, body := s.do("officer", "GET", path, "")
+		var p struct {
+			Status        int
+			Title, Detail string
+		}
+		if err := json.Unmarshal([]byte(body), &p); err != nil || answer.StatusCode/100 != 4 || p.Status != answer.StatusCode || p.Title == "" ||
+			answer.Header.Get("Content-Type") != "application/problem+json" || !strings.Contains(body, says) {
+			t.Errorf("GET %s: %s %s, which does not say %q", path, answer.Status, body, says)
+		}
+	}
+	s.record.Fail(errors.New("dial tcp 10.0.0.7:9000: connection refused, password=secret"))
+	answer, body := s.do("officer", "GET", "/api/v1/findings", "")
+	if answer.StatusCode != http.StatusServiceUnavailable || strings.Contains(body, "secret") || !strings.Contains(body, "/readyz") {
+		t.Errorf("with the record away: %s %s", answer.Status, body)
+	}
+}
+
+func TestATenantsPersonSeesThatTenantOnly(t *testing.T) {
+	s := start(t)
+	var findings struct {
+		Items []struct{ Tenant string }
+	}
+	s.get("acme", "/api/v1/findings?limit=500", &findings)
+	if len(findings.Items) != 1 || findings.Items[0].Tenant != "acme" {
+		t.Errorf("acme's officer sees %+v", findings.Items)
+	}
+	s.get("acme", "/api/v1/findings?tenant=default", &findings)
+	if len(findings.Items) != 0 {
+		t.Errorf("acme's officer asked for another tenant and saw %+v", findings.Items)
+	}
+	for path, want := range map[string]int{consoletest.Foreign: 200, consoletest.Broken: 404} {
+		for _, prefix := range []string{"/api/v1/sessions/", "/sessions/"} {
+			if answer, _ := s.do("acme", "GET", prefix+path, ""); answer.StatusCode != want {
+				t.Errorf("GET %s%s as acme: %d, want %d", prefix, path, answer.StatusCode, want)
+			}
+		}
+	}
+	if answer, body := s.do("acme", "POST", "/api/v1/cases", fmt.Sprintf(`{"session_id":%q,"kind":"other","reason":"x"}`, consoletest.Broken)); answer.StatusCode != 422 {
+		t.Errorf("a report on another tenant's session: %s %s", answer.Status, body)
+	}
+	if _, body := s.do("acme", "GET", "/findings?period=all", "", "Accept", "text/html"); strings.Contains(body, consoletest.Broken) || !strings.Contains(body, consoletest.Foreign) {
+		t.Error("the findings page does not keep to the tenant")
+	}
+}
+
+func TestInteractionsAnswerPerItem(t *testing.T) {
+	s := start(t)
+	refused := []intake.Refusal{{Index: 1, EventID: "e2", Reason: "ts", Detail: "ts is missing"}}
+	for name, c := range map[string]struct {
+		receipt intake.Receipt
+		err     error
+		want    int
+		says    string
+	}{
+		"all taken":  {receipt: intake.Receipt{Accepted: 2}, want: 202, says: `"refused":[]`},
+		"some taken": {receipt: intake.Receipt{Accepted: 1, Refused: refused}, want: 207, says: "ts is missing"},
+		"none taken": {receipt: intake.Receipt{Refused: refused}, want: 400, says: "ts is missing"},
+		"too large":  {receipt: intake.Receipt{Refused: []intake.Refusal{{TooBig: true, Detail: "larger than 1 MiB"}}}, want: 413, says: "1 MiB"},
+		"unreadable": {err: fmt.Errorf("line 3: %w", intake.ErrUnreadable), want: 400, says: "line 3"},
+		"away":       {err: fmt.Errorf("write: %w", intake.ErrAway), want: 503, says: "again"},
+	} {
+		s.intake.receipt, s.intake.err = c.receipt, c.err
+		answer, body := s.do("source", "POST", "/api/v1/interactions", "{}\n{}", "Content-Type", "application/x-ndjson")
+		if answer.StatusCode != c.want || !strings.Contains(body, c.says) {
+			t.Errorf("%s: %s %s", name, answer.Status, body)
+		}
+		if s.intake.got != "application/x-ndjson|{}\n{}" {
+			t.Errorf("%s: the intake was given %q", name, s.intake.got)
+		}
+	}
+	s.intake.err = nil
+	if answer, body := s.do("source", "POST", "/api/v1/interactions", strings.Repeat("x", 65<<20)); answer.StatusCode != 413 || !strings.Contains(body, "mingjian import") {
+		t.Errorf("65 MiB: %s %s", answer.Status, body)
+	}
+}
+
+func TestEverythingIsDescribed(t *testing.T) {
+	s := start(t)
+	var doc struct {
+		OpenAPI string
+		Info    struct{ Version string }
+		Paths   map[string]map[string]struct {
+			Summary    string
+			Permission string `json:"x-permission"`
+			Responses  map[string]any
+		}
+	}
+	s.get("", "/openapi.json", &doc)
+	if !strings.HasPrefix(doc.OpenAPI, "3.1") || doc.Info.Version != "1.2.3" {
+		t.Errorf("OpenAPI %s of version %s", doc.OpenAPI, doc.Info.Version)
+	}
+	described := 0
+	for _, r := range s.api.Routes() {
+		op, ok := doc.Paths[r.Path][strings.ToLower(r.Method)]
+		if strings.HasPrefix(r.Path, "/api/v1/") != ok {
+			t.Errorf("%s %s: described is %v", r.Method, r.Path, ok)
+		}
+		if !ok {
+			continue
+		}
+		described++
+		if op.Permission != string(r.Permission) || op.Summary == "" || len(op.Responses) < 2 {
+			t.Errorf("%s %s is described as %+v", r.Method, r.Path, op)
+		}
+	}
+	if described != 7 {
+		t.Errorf("%d operations are described", described)
+	}
+}
+
+func TestHealth(t *testing.T) {
+	s := start(t)
+	if answer, body := s.do("", "GET", "/healthz", ""); answer.StatusCode != 200 || body != "ok\n" {
+		t.Errorf("healthz: %s %q", answer.Status, body)
+	}
+	if answer, body := s.do("", "GET", "/readyz", ""); answer.StatusCode != 200 || !strings.Contains(body, `"ok":true`) || strings.Contains(body, "lag") {
+		t.Errorf("readyz: %s %q", answer.Status, body)
+	}
+	if answer, body := s.do("viewer", "GET", "/metrics", ""); answer.StatusCode != 200 || body != "up 1\n" {
+		t.Errorf("metrics: %s %q", answer.Status, body)
+	}
+}
+
+func TestEveryAnswerIsGuardedAgainstTheBrowser(t *testing.T) {
+	s := start(t)
+	for _, path := range []string{"/", "/findings", "/api/v1/findings", "/static/console.js", "/nothing"} {
+		answer, _ := s.do("viewer", "GET", path, "", "Accept", "text/html")
+		policy := answer.Header.Get("Content-Security-Policy")
+		for _, part := range []string{"default-src 'none'", "script-src 'self'", "style-src 'self'", "frame-ancestors 'none'", "form-action 'self'", "base-uri 'none'"} {
+			if !strings.Contains(policy, part) {
+				t.Errorf("%s: the content policy lacks %s", path, part)
+			}
+		}
+		if strings.Contains(policy, "unsafe") || answer.Header.Get("X-Content-Type-Options") != "nosniff" || answer.Header.Get("Referrer-Policy") == "" {
+			t.Errorf("%s: headers %v", path, answer.Header)
+		}
+	}
+	for _, foreign := range [][]string{{"Sec-Fetch-Site", "cross-site"}, {"Origin", "https://elsewhere.example"}} {
+		for _, path := range []string{"/api/v1/cases", "/signin", "/sessions/" + consoletest.Broken + "/report"} {
+			if answer, _ := s.do("officer", "POST", path, "{}", foreign...); answer.StatusCode != http.StatusForbidden {
+				t.Errorf("POST %s with %s: %s", path, foreign, answer.Status)
+			}
+		}
+	}
+	if answer, _ := s.do("officer", "POST", "/signin", "token="+strings.Repeat("x", 1<<20), "Content-Type", "application/x-www-form-urlencoded"); answer.StatusCode != 400 {
+		t.Errorf("a form of 1 MiB: %s", answer.Status)
+	}
+}

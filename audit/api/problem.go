@@ -1,0 +1,59 @@
+package api
+
+import (
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"net/http"
+	"strings"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"mingjian/audit/console"
+	"mingjian/audit/identity"
+)
+
+// problem answers with a problem document (RFC 9457).
+func problem(w http.ResponseWriter, status int, detail string) {
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(status)
+	// The client may be gone; there is nobody left to tell.
+	_ = json.NewEncoder(w).Encode(&huma.ErrorModel{Title: http.StatusText(status), Status: status, Detail: detail})
+}
+
+// forPeople tells a page's request from a program's.
+func forPeople(r *http.Request) bool {
+	return !strings.HasPrefix(r.URL.Path, "/api/") && strings.Contains(r.Header.Get("Accept"), "text/html")
+}
+
+// refuse answers whom the guard turned away.
+func refuse(pages *console.Console, log *slog.Logger) func(http.ResponseWriter, *http.Request, error) {
+	return func(w http.ResponseWriter, r *http.Request, err error) {
+		log.InfoContext(r.Context(), "refused", "method", r.Method, "path", r.URL.Path, "from", r.RemoteAddr, "why", err)
+		if forPeople(r) {
+			pages.Refuse(w, r, err)
+			return
+		}
+		switch {
+		case errors.Is(err, identity.ErrDenied):
+			problem(w, http.StatusForbidden, err.Error()+"; ask an administrator for a role that holds it")
+		case errors.Is(err, identity.ErrInvalid):
+			w.Header().Set("WWW-Authenticate", `Bearer error="invalid_token"`)
+			problem(w, http.StatusUnauthorized, err.Error())
+		default:
+			w.Header().Set("WWW-Authenticate", "Bearer")
+			problem(w, http.StatusUnauthorized, "send the token from the file admin.token in the data directory as: Authorization: Bearer TOKEN")
+		}
+	}
+}
+
+// notFound answers what no route takes.
+func notFound(pages *console.Console) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		if forPeople(r) {
+			pages.NotFound(w, r)
+			return
+		}
+		problem(w, http.StatusNotFound, "there is nothing at "+r.Method+" "+r.URL.Path+"; what there is stands in /openapi.json")
+	}
+}

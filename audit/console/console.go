@@ -1,0 +1,296 @@
+// Package console is the pages: what broke, where in which conversation, under which rule, and what
+// was checked so that "nothing broke" means something.
+//
+// Pages are rendered here, from templates and the record, and work without script; console.js only
+// adds that lists renew themselves and that the keyboard moves. Everything a page shows comes from
+// this host. Every filter is in the address.
+//
+// What customers and bots wrote is hostile: it is escaped by html/template, its direction marks and
+// control characters are made visible, and it stands in elements of its own language.
+package console
+
+import (
+	"bytes"
+	"context"
+	"embed"
+	"errors"
+	"fmt"
+	"html/template"
+	"io/fs"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"time"
+	_ "time/tzdata" // the tenant's zone must exist where no zone files do
+
+	"mingjian/audit/cases"
+	"mingjian/audit/identity"
+	"mingjian/collector/warehouse"
+	"mingjian/policies"
+)
+
+//go:embed templates/*.html static/* locale/*.yaml
+var files embed.FS
+
+// Record is the part of the warehouse's reading side that people see. It answers only for what the
+// principal in the context may see.
+type Record interface {
+	Findings(ctx context.Context, q warehouse.FindingQuery) (warehouse.FindingPage, error)
+	Session(ctx context.Context, sessionID string) (warehouse.Conversation, bool, error)
+	Sessions(ctx context.Context, q warehouse.SessionQuery) (warehouse.SessionPage, error)
+	Checked(ctx context.Context, q warehouse.FindingQuery) (warehouse.Checked, error)
+}
+
+// Cases takes reports of misjudgements and lists them.
+type Cases interface {
+	Report(ctx context.Context, r cases.Report) (c cases.Case, opened bool, err error)
+	List(ctx context.Context, q cases.Query) (cases.Page, error)
+}
+
+// System says how the system is.
+type System interface {
+	// Health asks every part; it returns within a second or two, whatever hangs.
+	Health(ctx context.Context) []Check
+	// Endpoints are the addresses that people and programs use, in the order to show.
+	Endpoints() []Endpoint
+}
+
+// Check is one part's health. Detail is a sentence for an engineer, in English.
+type Check struct {
+	Name   string // broker, warehouse, store, collector, …
+	OK     bool
+	Detail string
+}
+
+// Endpoint is one address.
+type Endpoint struct{ Name, Address string }
+
+// Options are what the pages need.
+type Options struct {
+	Record Record
+	Bundle *policies.Bundle
+	Cases  Cases
+	System System
+	SignIn *identity.SignIn // nil: nobody can sign in with a browser
+	Log    *slog.Logger
+	Now    func() time.Time
+}
+
+// zoneName is the tenant's zone, in which every time is shown.
+const zoneName = "Asia/Shanghai"
+
+// Console renders the pages. It is safe for concurrent use.
+type Console struct {
+	Options
+	zone      *time.Location
+	languages map[string]*language
+	pages     map[string]map[string]*template.Template // by language and page
+	assets    *assets
+	rules     map[string]policies.Rule
+	clauses   map[string]policies.Clause
+}
+
+// pageNames are the pages; each is a template file that fills the layout.
+var pageNames = []string{"overview", "findings", "sessions", "session", "rules", "system", "signin", "message"}
+
+// New reads templates and texts; a fault in them is a defect that shows here and not on a page.
+func New(o Options) (*Console, error) {
+	c := &Console{Options: o, pages: map[string]map[string]*template.Template{}, rules: map[string]policies.Rule{}, clauses: map[string]policies.Clause{}}
+	for _, r := range o.Bundle.Rules {
+		c.rules[r.ID] = r
+		for _, k := range r.Clauses {
+			c.clauses[k.ID] = k
+		}
+	}
+	var err error
+	if c.zone, err = time.LoadLocation(zoneName); err != nil {
+		return nil, fmt.Errorf("console: %w", err)
+	}
+	if c.languages, err = readLanguages(files); err != nil {
+		return nil, err
+	}
+	static, err := fs.Sub(files, "static")
+	if err != nil {
+		return nil, fmt.Errorf("console: %w", err)
+	}
+	if c.assets, err = readAssets(static); err != nil {
+		return nil, err
+	}
+	for tag, l := range c.languages {
+		shared, err := template.New("").Funcs(c.funcs(l)).ParseFS(files, "templates/layout.html", "templates/parts.html")
+		if err != nil {
+			return nil, fmt.Errorf("console: %w", err)
+		}
+		c.pages[tag] = map[string]*template.Template{}
+		for _, name := range pageNames {
+			own, err := shared.Clone()
+			if err == nil {
+				own, err = own.ParseFS(files, "templates/"+name+".html")
+			}
+			if err != nil {
+				return nil, fmt.Errorf("console: %w", err)
+			}
+			c.pages[tag][name] = own
+		}
+	}
+	return c, nil
+}
+
+// Routes are the pages with the permissions they need.
+func (c *Console) Routes() []identity.Route {
+	get := func(path string, p identity.Permission, summary string, h http.HandlerFunc) identity.Route {
+		return identity.Route{Method: http.MethodGet, Path: path, Permission: p, Summary: summary, Handler: identity.Page(h)}
+	}
+	routes := []identity.Route{
+		get("/{$}", identity.ReadFindings, "Overview", c.overview),
+		get("/findings", identity.ReadFindings, "Findings", c.findings),
+		get("/findings.csv", identity.ReadFindings, "Findings as CSV", c.findingsCSV),
+		get("/sessions", identity.ReadSessions, "Sessions", c.sessions),
+		get("/sessions/{id}", identity.ReadSessions, "One session", c.session),
+		get("/rules", identity.ReadPolicies, "Rules", c.rulesPage),
+		get("/system", identity.ReadSystem, "System", c.system),
+		get("/static/{file}", identity.Public, "Style, script and mark", c.assets.serve),
+		{Method: http.MethodPost, Path: "/sessions/{id}/report", Permission: identity.OpenCases, Summary: "Report a misjudgement", Handler: identity.Page(c.report)},
+	}
+	if c.SignIn != nil {
+		routes = append(routes,
+			get("/signin", identity.Public, "Sign in", c.signIn),
+			identity.Route{Method: http.MethodPost, Path: "/signin", Permission: identity.Public, Summary: "Sign in", Handler: identity.Page(c.signInPost)},
+			identity.Route{Method: http.MethodPost, Path: "/signout", Permission: identity.Public, Summary: "Sign out", Handler: identity.Page(c.signOut)})
+	}
+	return routes
+}
+
+// view is what every template gets.
+type view struct {
+	Page     string // template and key of the navigation
+	Title    string
+	Lang     string
+	Nav      []navItem
+	Switch   string // address of this page in the other language
+	Who      *identity.Principal
+	CanSign  bool // there is a sign-in page
+	Local    bool // reads because of sitting at the machine
+	Revision string
+	Rules    int
+	Checked  *checkedLine // nil where the page is about nothing that is checked
+	Asset    map[string]string
+	Body     any
+}
+
+type navItem struct {
+	Key, Href string
+	Here      bool
+}
+
+// checkedLine says what was looked at, on every page.
+type checkedLine struct {
+	Sessions, Interactions, Findings int64
+	Period                           string // in words
+	Scope                            bool   // some filter beside the period is set
+}
+
+// respond renders a page; a fault of ours shows as a plain message with the way out.
+func (c *Console) respond(w http.ResponseWriter, r *http.Request, status int, v view) {
+	c.render(w, r, status, v, "layout")
+}
+
+func (c *Console) render(w http.ResponseWriter, r *http.Request, status int, v view, name string) {
+	l := c.language(w, r)
+	v.Lang, v.Revision, v.Rules, v.Asset, v.CanSign = l.tag, c.Bundle.Revision, len(c.Bundle.Rules), c.assets.address, c.SignIn != nil
+	if who, ok := identity.From(r.Context()); ok {
+		v.Who, v.Local = &who, who.ID == identity.Local.ID
+		for _, n := range []struct {
+			key, href string
+			need      identity.Permission
+		}{
+			{"overview", "/", identity.ReadFindings}, {"findings", "/findings", identity.ReadFindings}, {"sessions", "/sessions", identity.ReadSessions},
+			{"rules", "/rules", identity.ReadPolicies}, {"system", "/system", identity.ReadSystem},
+		} {
+			if who.May(n.need) {
+				v.Nav = append(v.Nav, navItem{n.key, n.href, n.key == v.Page || v.Page == "session" && n.key == "sessions"})
+			}
+		}
+	}
+	other := *r.URL
+	q := other.Query()
+	q.Set("lang", map[string]string{"zh": "en", "en": "zh"}[l.tag])
+	q.Del("part")
+	if r.Method == http.MethodPost {
+		other.Path = "/" // an address that was only posted to cannot be visited
+		if id := r.PathValue("id"); id != "" {
+			other.Path = "/sessions/" + id
+		}
+	}
+	v.Switch = (&url.URL{Path: other.Path, RawQuery: q.Encode()}).String()
+
+	page := c.pages[l.tag][v.Page]
+	if page == nil {
+		page = c.pages[l.tag]["message"]
+	}
+	var out bytes.Buffer // so that a fault half way does not leave half a page
+	if err := page.ExecuteTemplate(&out, name, v); err != nil {
+		c.Log.ErrorContext(r.Context(), "a page could not be rendered", "page", v.Page, "error", err)
+		http.Error(w, "This page cannot be shown; the service's log says why. 此页无法显示，原因见服务日志。", http.StatusInternalServerError)
+		return
+	}
+	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	w.Header().Set("Content-Language", l.html)
+	w.Header().Add("Vary", "Accept-Language, Cookie")
+	w.WriteHeader(status)
+	_, _ = w.Write(out.Bytes()) // the reader may be gone
+}
+
+// message is a page that only says something.
+type message struct {
+	Key    string // message.<Key>.title, .text
+	Detail string
+	Link   string // where to go from here; "" for nowhere
+}
+
+func (c *Console) say(w http.ResponseWriter, r *http.Request, status int, m message) {
+	title := c.language(w, r).text("message." + m.Key + ".title")
+	c.respond(w, r, status, view{Page: "message", Title: title, Body: m})
+}
+
+// trouble answers when the record cannot be read.
+func (c *Console) trouble(w http.ResponseWriter, r *http.Request, err error) {
+	if errors.Is(r.Context().Err(), context.Canceled) {
+		return // the reader left
+	}
+	if errors.Is(err, warehouse.ErrCursor) { // an address that somebody shortened: begin at the newest
+		q := r.URL.Query()
+		q.Del("cursor")
+		http.Redirect(w, r, r.URL.Path+"?"+q.Encode(), http.StatusSeeOther)
+		return
+	}
+	c.Log.ErrorContext(r.Context(), "a page could not be read", "path", r.URL.Path, "error", err)
+	c.say(w, r, http.StatusServiceUnavailable, message{Key: "trouble", Link: "/system"})
+}
+
+// NotFound answers where there is no page.
+func (c *Console) NotFound(w http.ResponseWriter, r *http.Request) {
+	c.say(w, r, http.StatusNotFound, message{Key: "not_found", Link: "/"})
+}
+
+// Foreign answers a form that was sent from another site.
+func (c *Console) Foreign(w http.ResponseWriter, r *http.Request) {
+	c.say(w, r, http.StatusForbidden, message{Key: "foreign", Link: "/"})
+}
+
+// Refuse answers whom the guard turned away: to the sign-in page, or with the reason.
+func (c *Console) Refuse(w http.ResponseWriter, r *http.Request, err error) {
+	if errors.Is(err, identity.ErrDenied) {
+		c.say(w, r, http.StatusForbidden, message{Key: "denied", Link: "/"})
+		return
+	}
+	if c.SignIn == nil || errors.Is(err, identity.ErrInvalid) {
+		c.say(w, r, http.StatusUnauthorized, message{Key: "nobody"})
+		return
+	}
+	next := "/"
+	if r.Method == http.MethodGet {
+		next = r.URL.RequestURI()
+	}
+	http.Redirect(w, r, "/signin?"+url.Values{"next": {next}}.Encode(), http.StatusSeeOther)
+}
