@@ -1,0 +1,165 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net"
+	"os"
+	"path/filepath"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"mingjian/collector"
+	"mingjian/collector/intake"
+	"mingjian/collector/scenario"
+	"mingjian/collector/warehouse"
+	"mingjian/deploy/embedded"
+	"mingjian/deploy/embedded/clickhouse"
+	"mingjian/deploy/embedded/kafka"
+	"mingjian/policies"
+)
+
+// defaultListen is where console and API are, on this machine only.
+const defaultListen = "127.0.0.1:8080"
+
+type upCommand struct {
+	Data             string        `help:"Data directory. Default: mingjian (with --demo: mingjian-demo) below the user's data directory." type:"path" placeholder:"DIR"`
+	Demo             bool          `help:"Play a contact centre from the scenarios, with planted violations."`
+	Seed             uint64        `help:"Seed of the demo's choices." default:"1"`
+	Listen           string        `help:"Address of console and API; port 0 takes any free one." default:"${listen}"`
+	KafkaListen      string        `help:"Address of the embedded broker." default:"${kafka_listen}"`
+	ClickHouseListen string        `name:"clickhouse-listen" help:"Address of the embedded ClickHouse." default:"${clickhouse_listen}"`
+	Partitions       int           `help:"Partitions of the interactions topic, when it is made." default:"4"`
+	SyncWrites       bool          `help:"The broker flushes every batch to disk before it acknowledges it (survives a power loss)."`
+	ExitAfter        time.Duration `help:"Stop in order after this time." placeholder:"60s"`
+}
+
+func (*upCommand) Help() string {
+	return "Example:\n  mingjian up --demo\nthen open the address it prints. Another terminal can run:\n  mingjian import FILE.jsonl"
+}
+
+// Run starts everything, says where it is, and waits for the end. What is started last ends first:
+// the collector writes what it has in hand while broker and ClickHouse still run.
+func (c *upCommand) Run(ctx context.Context, log *slog.Logger) error {
+	if c.ExitAfter > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, c.ExitAfter)
+		defer cancel()
+	}
+	err := c.run(ctx, log)
+	if c.ExitAfter > 0 && ctx.Err() == context.DeadlineExceeded {
+		return nil
+	}
+	return err
+}
+
+func (c *upCommand) run(ctx context.Context, log *slog.Logger) error {
+	if c.Data == "" {
+		dir, err := dataDirectory(c.Demo)
+		if err != nil {
+			return err
+		}
+		c.Data = dir
+	}
+	listener, err := embedded.Listen(ctx, c.Listen, defaultListen, "--listen")
+	if err != nil {
+		if other, e := embedded.Find(c.Data); e == nil { // the more telling reason
+			return fmt.Errorf("%s is in use by another 'mingjian up', whose console is at %s: use that one, or choose another directory with --data", c.Data, other.Console)
+		}
+		return err
+	}
+	defer listener.Close()
+	// Fetched here and not by the child, so that its progress bar has the terminal to itself.
+	if _, err := clickhouse.Library(ctx, clickhouse.LibraryOptions{Progress: os.Stderr, Log: log}); err != nil {
+		return err
+	}
+
+	below, stopBelow := context.WithCancel(context.WithoutCancel(ctx))
+	defer stopBelow()
+	servers, below := errgroup.WithContext(below)
+	endpoints, err := embedded.Run(below, embedded.Options{
+		Data: c.Data, KafkaListen: c.KafkaListen, ClickHouseListen: c.ClickHouseListen, SyncWrites: c.SyncWrites,
+		Topics: []kafka.Topic{
+			{Name: collector.InteractionsTopic, Partitions: c.Partitions},
+			{Name: collector.FindingsTopic, Partitions: 1},
+			{Name: collector.RejectsTopic, Partitions: 1},
+		},
+		Group: servers, Log: log,
+	})
+	if err != nil {
+		stopBelow()
+		servers.Wait()
+		return err
+	}
+	endpoints.Console = "http://" + listener.Addr().String()
+
+	above, stopAbove := context.WithCancel(ctx)
+	defer stopAbove()
+	stopped := context.AfterFunc(below, stopAbove) // a server that cannot be kept running ends everything
+	defer stopped()
+	err = c.application(above, endpoints, listener, log)
+	stopBelow()
+	if e := servers.Wait(); e != nil && ctx.Err() == nil {
+		return e
+	}
+	return err
+}
+
+// application runs collector, console and demo over the servers until ctx ends.
+func (c *upCommand) application(ctx context.Context, endpoints embedded.Endpoints, listener net.Listener, log *slog.Logger) error {
+	options, err := embeddedStore(c.Data, endpoints, embedded.WriterUser)
+	if err != nil {
+		return err
+	}
+	record, err := warehouse.Connect(ctx, options)
+	if err != nil {
+		return err
+	}
+	defer record.Close()
+	brokers := []string{endpoints.Kafka}
+	collecting, err := collecting(brokers, record, log)
+	if err != nil {
+		return err
+	}
+	group, ctx := errgroup.WithContext(ctx)
+	service := auditService{dir: c.Data, listener: listener, brokers: brokers, record: record, warehouse: endpoints.ClickHouse, bundle: collecting.Bundle, health: collecting.Health, log: log}
+	if err := service.start(ctx, group); err != nil {
+		return err
+	}
+	group.Go(func() error { return collector.Run(ctx, collecting) })
+	if err := endpoints.Write(c.Data); err != nil {
+		return err
+	}
+	c.welcome(endpoints)
+	if c.Demo {
+		group.Go(func() error { return c.demo(ctx, brokers, collecting.Bundle) })
+	}
+	return group.Wait()
+}
+
+// welcome tells a newcomer what runs and what to do next.
+func (c *upCommand) welcome(e embedded.Endpoints) {
+	fmt.Printf(`明鉴 Mingjian is ready.
+  Console     %s
+  Kafka       %s
+  ClickHouse  %s
+  Data        %s
+  API token   %s
+Next: open the console, or send your own conversations from another terminal:
+  mingjian import --data %s FILE.jsonl
+`, e.Console, e.Kafka, e.ClickHouse, c.Data, filepath.Join(c.Data, "admin.token"), c.Data)
+}
+
+// demo plays the contact centre until ctx ends.
+func (c *upCommand) demo(ctx context.Context, brokers []string, bundle *policies.Bundle) error {
+	player, err := scenario.Demo(ctx, bundle, policies.Builtin(), scenario.PlayOptions{Seed: c.Seed, Now: time.Now(), Live: true})
+	if err != nil {
+		return err
+	}
+	producer := intake.NewProducer(brokers, collector.InteractionsTopic)
+	defer producer.Close()
+	_, err = intake.Simulate(ctx, producer, player, time.Now)
+	return err
+}

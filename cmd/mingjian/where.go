@@ -1,0 +1,99 @@
+package main
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+
+	"mingjian/collector/warehouse"
+	"mingjian/deploy/embedded"
+)
+
+// where is how a command finds a system: by the data directory of a running 'up', or by addresses.
+// Passwords are never flags: they are in the data directory, or in MINGJIAN_CLICKHOUSE_PASSWORD.
+type where struct {
+	Data           string   `help:"Data directory of a running 'mingjian up'; without one, the default directory." type:"path" placeholder:"DIR"`
+	Kafka          []string `help:"Kafka brokers, host:port, instead of those found in --data." placeholder:"BROKER"`
+	ClickHouse     string   `name:"clickhouse" help:"ClickHouse, http://host:8123 or clickhouse://host:9000, instead of the one found in --data." placeholder:"URL"`
+	ClickHouseUser string   `name:"clickhouse-user" help:"ClickHouse user; its password is read from MINGJIAN_CLICKHOUSE_PASSWORD." placeholder:"NAME"`
+}
+
+// dataDirectory is where 'up' keeps its data when no flag says otherwise. The demo has one of its
+// own, so that made-up conversations never mix with a real record.
+func dataDirectory(demo bool) (string, error) {
+	base := os.Getenv("XDG_DATA_HOME")
+	if base == "" {
+		home, err := os.UserHomeDir()
+		if err != nil {
+			return "", err
+		}
+		base = filepath.Join(home, ".local", "share")
+	}
+	if demo {
+		return filepath.Join(base, "mingjian-demo"), nil
+	}
+	return filepath.Join(base, "mingjian"), nil
+}
+
+// running finds the system by its data directory; without --data the default one, or else the demo.
+func (w *where) running() (embedded.Endpoints, string, error) {
+	if w.Data != "" {
+		endpoints, err := embedded.Find(w.Data)
+		return endpoints, w.Data, err
+	}
+	dir, err := dataDirectory(false)
+	if err != nil {
+		return embedded.Endpoints{}, "", err
+	}
+	endpoints, err := embedded.Find(dir)
+	if err == nil {
+		return endpoints, dir, nil
+	}
+	if demo, e := dataDirectory(true); e == nil {
+		if endpoints, e := embedded.Find(demo); e == nil {
+			return endpoints, demo, nil
+		}
+	}
+	return embedded.Endpoints{}, "", err
+}
+
+// brokers says where the stream is.
+func (w *where) brokers() ([]string, error) {
+	if len(w.Kafka) > 0 {
+		return w.Kafka, nil
+	}
+	endpoints, _, err := w.running()
+	return []string{endpoints.Kafka}, err
+}
+
+// store says where the record is, for one of the embedded users or the one named by the flags.
+func (w *where) store(user string) (warehouse.Options, error) {
+	readOnly := user == embedded.ReaderUser
+	if w.ClickHouse != "" {
+		return warehouse.Options{Addr: w.ClickHouse, User: w.ClickHouseUser, Password: os.Getenv("MINGJIAN_CLICKHOUSE_PASSWORD"), ReadOnly: readOnly}, nil
+	}
+	endpoints, dir, err := w.running()
+	if err != nil {
+		return warehouse.Options{}, err
+	}
+	return embeddedStore(dir, endpoints, user)
+}
+
+// embeddedStore says how a user of the embedded ClickHouse reaches it.
+func embeddedStore(dir string, endpoints embedded.Endpoints, user string) (warehouse.Options, error) {
+	credentials, err := embedded.LoadCredentials(filepath.Join(dir, embedded.CredentialsFile))
+	if err != nil {
+		return warehouse.Options{}, err
+	}
+	password, err := credentials.Password(user)
+	return warehouse.Options{Addr: endpoints.ClickHouse, User: user, Password: password, ReadOnly: user == embedded.ReaderUser}, err
+}
+
+// open connects to the record as the given embedded user.
+func (w *where) open(ctx context.Context, user string) (*warehouse.Store, error) {
+	options, err := w.store(user)
+	if err != nil {
+		return nil, err
+	}
+	return warehouse.Connect(ctx, options)
+}

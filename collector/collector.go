@@ -1,0 +1,176 @@
+// Package collector takes interactions from Kafka into the record: one process's share of a topic.
+//
+//	topic ──tail──► run of offsets ──decode, inspect──► rows, findings, sessions ──store──► seal
+//	                                      ▲ deadlines                    └──► Kafka: findings, rejects
+//
+// A consumer group shares the partitions out; each has one worker that does everything in order.
+// The record itself, not the group's offsets, says how far a partition is done: a worker begins
+// behind the newest standing seal, loads the sessions that are open there, and writes a batch's seal
+// after everything else of it. What is written twice is the same twice, so a batch that a crash
+// interrupted is simply done again.
+//
+// What goes to Kafka (findings that changed, messages that were refused) is sent before the rows of
+// these findings and the seal are written: a crash between repeats a message, it never loses one.
+// Readers tell repeats by finding_id and version, or by topic, partition and offset.
+//
+// When the store or the broker is away, workers wait and try again for as long as it takes, reading
+// no further meanwhile; nothing is dropped. Health says what is being waited for.
+//
+// What is not promised: that a session whose events lie in several partitions (messages without a
+// key, a topic that was given more partitions) is folded as one while several workers have it; and
+// that a broker which forgot its newest messages and gives their offsets out anew is noticed once its
+// log has grown past the record again (before that, it is).
+package collector
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/segmentio/kafka-go"
+
+	"mingjian/collector/inspect"
+	"mingjian/collector/warehouse"
+	"mingjian/policies"
+)
+
+// The topics and the group of an installation, as the rest of the world knows them.
+const (
+	InteractionsTopic = "mingjian.interactions"
+	FindingsTopic     = "mingjian.findings"
+	RejectsTopic      = "mingjian.rejects"
+	DefaultGroup      = "mingjian.collector"
+)
+
+const (
+	// DefaultBatchMessages bounds a batch by count. Column inserts gain little beyond ten thousand
+	// rows, and a crash has that much to do again at most.
+	DefaultBatchMessages = 10_000
+	// DefaultBatchBytes bounds a batch by the size of its messages, so that a run of the largest
+	// messages a broker takes by default (1 MiB) cannot fill the memory of a worker.
+	DefaultBatchBytes = 16 << 20
+	// DefaultBatchWait bounds how long a message waits for others: short enough that a finding is
+	// queryable within a second, long enough that a trickle does not make hundreds of small inserts
+	// a second.
+	DefaultBatchWait = 250 * time.Millisecond
+	// DefaultQuiet is how long a partition must have been read to its end before the wall clock
+	// fires deadlines there. A producer that sends conversations in a row pauses less than that.
+	DefaultQuiet = time.Second
+	// DefaultGrace bounds finishing what is in hand when a worker must end. It is below the group's
+	// session timeout, so that a partition rarely has two owners even then.
+	DefaultGrace = 8 * time.Second
+)
+
+// Store is the record: where batches go and where a worker learns how far it got.
+type Store interface {
+	warehouse.Writer
+	warehouse.Reader
+}
+
+// Limits cut batches; whichever is reached first ends one. Zero values take the defaults.
+type Limits struct {
+	Messages int
+	Bytes    int
+	Wait     time.Duration // since the batch's first message was read
+}
+
+// Options is what Run needs. Brokers, Store, Bundle and Inspector must be given; the rest defaults.
+type Options struct {
+	Brokers  []string // host:port
+	Topic    string   // InteractionsTopic
+	Findings string   // FindingsTopic
+	Rejects  string   // RejectsTopic
+	Group    string   // DefaultGroup
+
+	Store     Store
+	Bundle    *policies.Bundle   // the catalogue and revision that findings carry
+	Inspector *inspect.Inspector // of that bundle
+
+	Batch Limits
+	Quiet time.Duration // DefaultQuiet
+	Grace time.Duration // DefaultGrace
+
+	Log      *slog.Logger          // slog.Default
+	Now      func() time.Time      // time.Now
+	Health   *Health               // NewHealth
+	Registry prometheus.Registerer // shows metrics while Run runs, of one Run at a time; nil: nobody does
+}
+
+func (o Options) settle() (Options, error) {
+	var faults []error
+	missing := func(absent bool, what string) {
+		if absent {
+			faults = append(faults, errors.New(what))
+		}
+	}
+	missing(len(o.Brokers) == 0, "no Kafka broker is named")
+	missing(o.Store == nil, "no store is given")
+	missing(o.Bundle == nil, "no policy bundle is given")
+	missing(o.Inspector == nil, "no inspector is given")
+	missing(o.Batch.Messages < 0 || o.Batch.Bytes < 0 || o.Batch.Wait < 0, "a batch limit is negative")
+	missing(o.Quiet < 0 || o.Grace < 0, "a duration is negative")
+	if err := errors.Join(faults...); err != nil {
+		return o, fmt.Errorf("collector: %w", err)
+	}
+	orDefault(&o.Topic, InteractionsTopic)
+	orDefault(&o.Findings, FindingsTopic)
+	orDefault(&o.Rejects, RejectsTopic)
+	orDefault(&o.Group, DefaultGroup)
+	orDefault(&o.Batch.Messages, DefaultBatchMessages)
+	orDefault(&o.Batch.Bytes, DefaultBatchBytes)
+	orDefault(&o.Batch.Wait, DefaultBatchWait)
+	orDefault(&o.Quiet, DefaultQuiet)
+	orDefault(&o.Grace, DefaultGrace)
+	orDefault(&o.Log, slog.Default())
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Health == nil {
+		o.Health = NewHealth()
+	}
+	return o, nil
+}
+
+func orDefault[T comparable](v *T, d T) {
+	var zero T
+	if *v == zero {
+		*v = d
+	}
+}
+
+// Run takes this process's share of the topic until ctx ends; then it finishes what is in hand
+// (within Options.Grace), leaves the group and returns nil. It returns an error only for options
+// that cannot work. No worker is at work any more when it returns.
+func Run(ctx context.Context, o Options) error {
+	o, err := o.settle()
+	if err != nil {
+		return err
+	}
+	m, err := newMetrics(o.Registry)
+	if err != nil {
+		return fmt.Errorf("collector: %w", err)
+	}
+	defer m.withdraw(o.Registry)
+	cut := newCutter()
+	defer cut.all() // a fetch that nobody waits for any more would go on for a moment
+	transport := newTransport()
+	transport.Dial = cut.dial
+	defer transport.CloseIdleConnections()
+	out := newOutlet(o, transport)
+	defer out.close()
+	defer o.Health.ended()
+	c := &collector{Options: o, metrics: m, transport: transport, out: out, catalogue: newCatalogue(o.Bundle)}
+	return c.attend(ctx)
+}
+
+// collector is what the workers of one Run share.
+type collector struct {
+	Options
+	metrics   *metrics
+	transport *kafka.Transport
+	out       *outlet
+	catalogue catalogue
+}

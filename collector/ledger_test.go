@@ -1,0 +1,225 @@
+package collector_test
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"slices"
+	"sync"
+
+	"mingjian/collector/warehouse"
+)
+
+// ledger is the record in memory: rows of equal key replace each other as the tables' do.
+type ledger struct {
+	mu           sync.Mutex
+	interactions map[[3]string]warehouse.Interaction // tenant, session, event
+	sessions     map[[2]string]warehouse.Session     // session, tenant
+	findings     map[string]warehouse.Finding        // id
+	rejects      map[int]map[int64]warehouse.Reject  // partition, offset
+	seals        map[string]warehouse.Seal           // id
+	away         error                               // what every call answers while it is set
+	calls        map[string]int
+}
+
+func newLedger() *ledger {
+	return &ledger{
+		interactions: map[[3]string]warehouse.Interaction{}, sessions: map[[2]string]warehouse.Session{},
+		findings: map[string]warehouse.Finding{}, rejects: map[int]map[int64]warehouse.Reject{},
+		seals: map[string]warehouse.Seal{}, calls: map[string]int{},
+	}
+}
+
+func (l *ledger) enter(call string) (func(), error) {
+	l.mu.Lock()
+	l.calls[call]++
+	if l.away != nil {
+		defer l.mu.Unlock()
+		return nil, l.away
+	}
+	return l.mu.Unlock, nil
+}
+
+func (l *ledger) leaveFor(err error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.away = err
+}
+
+func (l *ledger) Write(_ context.Context, b *warehouse.Batch) error {
+	done, err := l.enter("write")
+	if err != nil {
+		return err
+	}
+	defer done()
+	for _, r := range b.Interactions {
+		k := [3]string{r.Tenant, r.SessionID, r.EventID}
+		if old, ok := l.interactions[k]; !ok || r.Version >= old.Version {
+			l.interactions[k] = r
+		}
+	}
+	for _, r := range b.Rejects {
+		if l.rejects[r.Partition] == nil {
+			l.rejects[r.Partition] = map[int64]warehouse.Reject{}
+		}
+		l.rejects[r.Partition][r.Offset] = r
+	}
+	for _, r := range b.Findings {
+		if old, ok := l.findings[r.ID]; !ok || r.Version >= old.Version {
+			l.findings[r.ID] = r
+		}
+	}
+	for _, r := range b.Sessions {
+		k := [2]string{r.SessionID, r.Tenant}
+		if old, ok := l.sessions[k]; !ok || r.Version >= old.Version {
+			l.sessions[k] = r
+		}
+	}
+	if b.Seal != nil {
+		l.seals[b.Seal.ID] = *b.Seal
+	}
+	return nil
+}
+
+// standing gives a topic's chain of seals for each partition.
+func (l *ledger) standing(topic string) map[int][]warehouse.Seal {
+	follows := map[int]map[string]warehouse.Seal{}
+	for _, s := range l.seals {
+		if s.Topic != topic {
+			continue
+		}
+		if follows[s.Partition] == nil {
+			follows[s.Partition] = map[string]warehouse.Seal{}
+		}
+		if other, ok := follows[s.Partition][s.Previous]; !ok || s.Generation > other.Generation {
+			follows[s.Partition][s.Previous] = s
+		}
+	}
+	out := map[int][]warehouse.Seal{}
+	for p, next := range follows {
+		for s, ok := next[""]; ok; s, ok = next[s.ID] {
+			out[p] = append(out[p], s)
+		}
+	}
+	return out
+}
+
+func (l *ledger) Progress(_ context.Context, topic string) (map[int]warehouse.Seal, error) {
+	done, err := l.enter("progress")
+	if err != nil {
+		return nil, err
+	}
+	defer done()
+	out := map[int]warehouse.Seal{}
+	for p, chain := range l.standing(topic) {
+		out[p] = chain[len(chain)-1]
+	}
+	return out, nil
+}
+
+func (l *ledger) snapshots(match func(warehouse.Session) bool) []warehouse.Snapshot {
+	var out []warehouse.Snapshot
+	for _, s := range l.sessions {
+		if s.Deleted || !match(s) {
+			continue
+		}
+		snap := warehouse.Snapshot{Session: s}
+		for _, f := range l.findings {
+			if f.SessionID == s.SessionID && f.Tenant == s.Tenant && !f.Deleted {
+				snap.Findings = append(snap.Findings, f)
+			}
+		}
+		out = append(out, snap)
+	}
+	return out
+}
+
+func (l *ledger) Open(_ context.Context, topic string, partition int, each func(warehouse.Snapshot) error) error {
+	done, err := l.enter("open")
+	if err != nil {
+		return err
+	}
+	found := l.snapshots(func(s warehouse.Session) bool {
+		return s.Topic == topic && s.Partition == partition && s.Pending
+	})
+	done()
+	for _, s := range found {
+		err = errors.Join(err, each(s))
+	}
+	return err
+}
+
+func (l *ledger) Snapshots(_ context.Context, topic string, ids []string) ([]warehouse.Snapshot, error) {
+	done, err := l.enter("snapshots")
+	if err != nil {
+		return nil, err
+	}
+	defer done()
+	return l.snapshots(func(s warehouse.Session) bool { return s.Topic == topic && slices.Contains(ids, s.SessionID) }), nil
+}
+
+func (l *ledger) Events(_ context.Context, tenant, sessionID string) ([]warehouse.Interaction, error) {
+	done, err := l.enter("events")
+	if err != nil {
+		return nil, err
+	}
+	defer done()
+	var out []warehouse.Interaction
+	for k, r := range l.interactions {
+		if k[0] == tenant && k[1] == sessionID && !r.Deleted {
+			out = append(out, r)
+		}
+	}
+	slices.SortFunc(out, func(a, b warehouse.Interaction) int {
+		return cmp.Or(cmp.Compare(a.At, b.At), cmp.Compare(a.Offset, b.Offset))
+	})
+	return out, nil
+}
+
+// errKilled is what a killed process's calls come to.
+var errKilled = errors.New("killed")
+
+// mortal lets a process write so many kinds of rows; with the one after them the process is killed:
+// either before these rows are durable or after, and before it learns of it.
+type mortal struct {
+	*ledger
+	mu    sync.Mutex
+	left  int
+	after bool // the last rows become durable
+	kill  func()
+	dead  bool
+}
+
+func (m *mortal) Write(ctx context.Context, b *warehouse.Batch) error {
+	for _, part := range []*warehouse.Batch{
+		{Interactions: b.Interactions}, {Rejects: b.Rejects}, {Findings: b.Findings}, {Sessions: b.Sessions}, {Seal: b.Seal},
+	} {
+		if len(part.Interactions)+len(part.Rejects)+len(part.Findings)+len(part.Sessions) == 0 && part.Seal == nil {
+			continue
+		}
+		if err := m.step(ctx, part); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (m *mortal) step(ctx context.Context, part *warehouse.Batch) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.dead {
+		return errKilled
+	}
+	if m.left > 0 {
+		m.left--
+		return m.ledger.Write(ctx, part)
+	}
+	m.dead = true
+	m.kill()
+	if m.after {
+		if err := m.ledger.Write(ctx, part); err != nil {
+			return err
+		}
+	}
+	return errKilled
+}

@@ -1,0 +1,146 @@
+package collector
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"strings"
+
+	"github.com/go-json-experiment/json"
+
+	"mingjian/collector/event"
+	"mingjian/collector/inspect"
+	"mingjian/collector/seal"
+	"mingjian/collector/session"
+	"mingjian/collector/signal"
+	"mingjian/collector/warehouse"
+	"mingjian/policies"
+)
+
+// maxPayload is how much of a refused message is kept: 64 KiB, as the event model says.
+const maxPayload = 64 << 10
+
+// sessionLevel is the level of findings about one session; indicators have their own.
+const sessionLevel = "session"
+
+// catalogue knows what findings carry of their rule.
+type catalogue struct {
+	revision string
+	clauses  map[string][]string // ids, by rule
+}
+
+func newCatalogue(b *policies.Bundle) catalogue {
+	c := catalogue{revision: b.Revision, clauses: make(map[string][]string, len(b.Rules))}
+	for _, r := range b.Rules {
+		for _, cl := range r.Clauses {
+			c.clauses[r.ID] = append(c.clauses[r.ID], cl.ID)
+		}
+	}
+	return c
+}
+
+// interactionRow is an event as the record keeps it, with what its session is known to be by then.
+func interactionRow(e *event.Event, at event.Position, s *session.State, found signal.Set) warehouse.Interaction {
+	return warehouse.Interaction{
+		Tenant: s.Tenant, SessionID: s.ID, EventID: e.ID,
+		Topic: at.Topic, Partition: at.Partition, Offset: at.Offset, At: e.At,
+		Kind: string(e.Kind), Role: string(e.Actor.Role), ActorID: e.Actor.ID,
+		Channel: s.Facts.Channel, BusinessLine: s.Facts.BusinessLine,
+		BotVersion: s.Bot.Version, Jurisdiction: s.Facts.Jurisdiction,
+		Text: e.Text, TextBytes: e.TextBytes, Flags: e.Flags, Signals: found.Names(),
+		Body: event.Body(e), Labels: string(e.Labels), Extra: string(e.Extra),
+	}
+}
+
+func storedEntry(r *warehouse.Interaction) seal.Entry {
+	return seal.Entry{
+		Disposition: seal.Stored, Topic: r.Topic, Partition: r.Partition, Offset: r.Offset,
+		At: r.At, SessionID: r.SessionID, EventID: r.EventID, Text: r.Text, TextBytes: r.TextBytes,
+		Flags: r.Flags, Body: r.Body, Labels: r.Labels, Extra: r.Extra,
+	}
+}
+
+func repeatEntry(e *event.Event, at event.Position, first int64) seal.Entry {
+	return seal.Entry{
+		Disposition: seal.Repeat, Topic: at.Topic, Partition: at.Partition, Offset: at.Offset,
+		SessionID: e.SessionID, EventID: e.ID, RepeatOf: &first,
+	}
+}
+
+// rejectRow keeps a refused message. Its key may hold anything; the columns and JSON want text.
+func rejectRow(m message, at event.Position, why *event.Reject) warehouse.Reject {
+	sum := sha256.Sum256(m.value)
+	return warehouse.Reject{
+		Topic: at.Topic, Partition: at.Partition, Offset: at.Offset, At: m.at.UnixMilli(),
+		Key: strings.ToValidUTF8(string(m.key), "\uFFFD"), Reason: string(why.Reason), Detail: why.Detail,
+		Size: len(m.value), SHA256: hex.EncodeToString(sum[:]), Payload: m.value[:min(len(m.value), maxPayload)],
+	}
+}
+
+func rejectEntry(r *warehouse.Reject) seal.Entry {
+	return seal.Entry{
+		Disposition: seal.Rejected, Topic: r.Topic, Partition: r.Partition, Offset: r.Offset,
+		Reason: r.Reason, Size: r.Size, SHA256: r.SHA256,
+	}
+}
+
+// findingRow is one version of a finding with what its session is known to be.
+func (c catalogue) findingRow(ch inspect.Change, s *session.State) warehouse.Finding {
+	f := ch.Finding
+	return warehouse.Finding{
+		ID: inspect.FindingID(s.Tenant, s.ID, ch.Rule), Tenant: s.Tenant, SessionID: s.ID,
+		Rule: ch.Rule, Pack: f.Pack, Severity: string(f.Severity), Status: string(f.Status), Level: sessionLevel,
+		Subject: f.Subject, At: f.At, Facts: string(f.Facts), Clauses: c.clauses[ch.Rule], Revision: c.revision,
+		Standing: ch.Standing, Version: int64(ch.Version),
+		Channel: s.Facts.Channel, BusinessLine: s.Facts.BusinessLine, BotVersion: s.Bot.Version,
+		Jurisdiction: s.Facts.Jurisdiction, CustomerID: s.Customer,
+	}
+}
+
+// foundAs is a stored finding as the fold remembers it.
+func foundAs(f warehouse.Finding) session.Found {
+	return session.Found{
+		Version: int(f.Version), Standing: f.Standing,
+		Finding: policies.Finding{
+			Rule: f.Rule, Pack: f.Pack, Severity: policies.Severity(f.Severity), Status: policies.Status(f.Status),
+			Subject: f.Subject, At: f.At, Facts: []byte(f.Facts),
+		},
+	}
+}
+
+func findingLeaf(f *warehouse.Finding) []byte {
+	return seal.Leaf(seal.Finding{
+		At: f.At, Facts: f.Facts, ID: f.ID, Revision: f.Revision, Rule: f.Rule, SessionID: f.SessionID,
+		Severity: f.Severity, Standing: f.Standing, Status: f.Status, Subject: f.Subject, Tenant: f.Tenant, Version: f.Version,
+	}.Canonical())
+}
+
+// sessionRow is the snapshot of a session.
+func (c catalogue) sessionRow(topic string, partition int, conv *conversation) (warehouse.Session, error) {
+	s := conv.state
+	state, err := s.MarshalBinary()
+	if err != nil {
+		return warehouse.Session{}, err
+	}
+	facts, err := json.Marshal(&s.Facts)
+	if err != nil {
+		return warehouse.Session{}, fmt.Errorf("facts of session %s: %w", s.ID, err)
+	}
+	return warehouse.Session{
+		Tenant: s.Tenant, SessionID: s.ID, Topic: topic, Partition: partition,
+		LastOffset: s.Last, Version: conv.version,
+		Opened: s.Facts.Opened, Closed: s.Facts.Closed, LastAt: s.Newest.At, Due: s.Due,
+		Pending: conv.pending(), Derived: s.Derived,
+		Channel: s.Facts.Channel, BusinessLine: s.Facts.BusinessLine, Industry: s.Facts.Industry, Jurisdiction: s.Facts.Jurisdiction,
+		CustomerID: s.Customer, BotID: s.Bot.ID, BotVersion: s.Bot.Version,
+		Events: s.Count(), Facts: string(facts), NotAssessed: s.NotAssessed, Revision: c.revision, State: state,
+	}, nil
+}
+
+func sealHeader(s *warehouse.Seal) seal.Header {
+	return seal.Header{
+		At: s.At, Control: s.Control, FindingsRoot: s.FindingsRoot, First: s.First, Generation: s.Generation,
+		InteractionsRoot: s.InteractionsRoot, Last: s.Last, Partition: s.Partition, Revision: s.Revision,
+		Previous: s.Previous, Rejected: s.Rejected, Repeats: s.Repeats, Stored: s.Stored, Topic: s.Topic,
+	}
+}

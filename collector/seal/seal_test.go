@@ -1,0 +1,133 @@
+package seal_test
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"testing"
+
+	"github.com/go-json-experiment/json/jsontext"
+	"pgregory.net/rapid"
+
+	"mingjian/collector/seal"
+)
+
+// tree is RFC 6962, section 2.1, word for word: the slow definition that Root must agree with.
+func tree(leaves [][]byte) []byte {
+	switch n := len(leaves); n {
+	case 0:
+		h := sha256.Sum256(nil)
+		return h[:]
+	case 1:
+		return leaves[0]
+	default:
+		k := 1
+		for k*2 < n {
+			k *= 2
+		}
+		h := sha256.Sum256(append(append([]byte{1}, tree(leaves[:k])...), tree(leaves[k:])...))
+		return h[:]
+	}
+}
+
+func TestRootIsTheTreeHashOfRFC6962(t *testing.T) {
+	for n := range 40 {
+		var leaves [][]byte
+		for i := range n {
+			row := fmt.Append(nil, "row ", i)
+			leaf := seal.Leaf(row)
+			want := sha256.Sum256(append([]byte{0}, row...))
+			if string(leaf) != string(want[:]) {
+				t.Fatalf("leaf %d is %x, want %x", i, leaf, want)
+			}
+			leaves = append(leaves, leaf)
+		}
+		if got, want := seal.Root(leaves), hex.EncodeToString(tree(leaves)); got != want {
+			t.Errorf("root of %d leaves is %s, want %s", n, got, want)
+		}
+	}
+}
+
+// What we write must be what any implementation of RFC 8785 makes of it.
+func TestEncodingIsCanonicalJSON(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		text := rapid.String()
+		of := rapid.Int64Range(0, 1<<53-1).Draw(t, "of")
+		for _, got := range [][]byte{
+			seal.Entry{
+				At: of, Body: text.Draw(t, "body"), Disposition: seal.Stored, EventID: text.Draw(t, "event"),
+				Extra: text.Draw(t, "extra"), Flags: rapid.SliceOf(text).Draw(t, "flags"), Labels: text.Draw(t, "labels"),
+				Offset: of, Partition: 3, Reason: text.Draw(t, "reason"), RepeatOf: &of, SessionID: text.Draw(t, "session"),
+				SHA256: "00", Size: 9, Text: text.Draw(t, "text"), TextBytes: 4, Topic: text.Draw(t, "topic"),
+			}.Canonical(),
+			seal.Entry{Disposition: seal.Control, Topic: "t"}.Canonical(),
+			seal.Finding{
+				At: of, Facts: text.Draw(t, "facts"), ID: "f", Revision: "r", Rule: "rule", SessionID: text.Draw(t, "s"),
+				Severity: "high", Standing: true, Status: "statute", Subject: text.Draw(t, "subject"), Tenant: "default", Version: 2,
+			}.Canonical(),
+		} {
+			want := jsontext.Value(append([]byte(nil), got...))
+			if err := want.Canonicalize(); err != nil {
+				t.Fatal(err)
+			}
+			if string(got) != string(want) {
+				t.Fatalf("encoded %s, canonical is %s", got, want)
+			}
+		}
+	})
+}
+
+func whole() seal.Header {
+	return seal.Header{
+		At: 1, Control: 1, FindingsRoot: "f", First: 10, Generation: 2, InteractionsRoot: "i", Last: 19, Partition: 1,
+		Revision: "r", Previous: "p", Rejected: 2, Repeats: 3, Stored: 4, Topic: "t",
+	}
+}
+
+func TestIDCoversEveryField(t *testing.T) {
+	seen := map[string]string{whole().ID(): "unchanged"}
+	for name, change := range map[string]func(*seal.Header){
+		"at":         func(h *seal.Header) { h.At++ },
+		"control":    func(h *seal.Header) { h.Control++ },
+		"findings":   func(h *seal.Header) { h.FindingsRoot = "x" },
+		"first":      func(h *seal.Header) { h.First++ },
+		"generation": func(h *seal.Header) { h.Generation++ },
+		"rows":       func(h *seal.Header) { h.InteractionsRoot = "x" },
+		"last":       func(h *seal.Header) { h.Last++ },
+		"partition":  func(h *seal.Header) { h.Partition++ },
+		"revision":   func(h *seal.Header) { h.Revision = "x" },
+		"previous":   func(h *seal.Header) { h.Previous = "x" },
+		"rejected":   func(h *seal.Header) { h.Rejected++ },
+		"repeats":    func(h *seal.Header) { h.Repeats++ },
+		"stored":     func(h *seal.Header) { h.Stored++ },
+		"topic":      func(h *seal.Header) { h.Topic = "x" },
+	} {
+		h := whole()
+		change(&h)
+		if other, ok := seen[h.ID()]; ok {
+			t.Errorf("changing %s gives the id of %s", name, other)
+		}
+		seen[h.ID()] = name
+	}
+	if again := whole(); seen[again.ID()] != "unchanged" || len(again.ID()) != 64 {
+		t.Errorf("the same seal again has id %q", again.ID())
+	}
+}
+
+func TestCheckCountsEveryOffset(t *testing.T) {
+	if err := whole().Check(); err != nil {
+		t.Errorf("ten offsets, ten dispositions: %v", err)
+	}
+	for name, change := range map[string]func(*seal.Header){
+		"one too few":  func(h *seal.Header) { h.Stored-- },
+		"one too many": func(h *seal.Header) { h.Repeats++ },
+		"backwards":    func(h *seal.Header) { *h = seal.Header{First: 5, Last: 3} },
+		"negative":     func(h *seal.Header) { *h = seal.Header{First: -1, Last: 0, Stored: 2} },
+	} {
+		h := whole()
+		change(&h)
+		if h.Check() == nil {
+			t.Errorf("%s: no error", name)
+		}
+	}
+}

@@ -1,0 +1,190 @@
+package collector_test
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"sync"
+	"testing"
+	"time"
+
+	client "github.com/segmentio/kafka-go"
+
+	"mingjian/collector"
+	"mingjian/collector/inspect"
+	"mingjian/deploy/embedded/kafka"
+	"mingjian/deploy/embedded/kafka/kafkatest"
+	"mingjian/policies"
+)
+
+// within bounds every wait; a test that needs all of it has failed.
+const within = 30 * time.Second
+
+// rules are the shipped ones, loaded once.
+var rules = sync.OnceValues(func() (*policies.Bundle, error) { return policies.Load(policies.Builtin()) })
+
+// stage is a broker with the topics, and everything to run collectors on it.
+type stage struct {
+	t         *testing.T
+	addr      string
+	bundle    *policies.Bundle
+	inspector *inspect.Inspector
+	writer    *client.Writer
+}
+
+func newStage(t *testing.T, partitions int) *stage {
+	t.Helper()
+	addr := kafkatest.Start(t,
+		kafka.Topic{Name: collector.InteractionsTopic, Partitions: partitions},
+		kafka.Topic{Name: collector.FindingsTopic, Partitions: 1},
+		kafka.Topic{Name: collector.RejectsTopic, Partitions: 1},
+		kafka.Topic{Name: killedFindings, Partitions: 1},
+	)
+	return stageAt(t, addr)
+}
+
+func stageAt(t *testing.T, addr string) *stage {
+	t.Helper()
+	bundle, err := rules()
+	if err != nil {
+		t.Fatalf("load the shipped policies: %v", err)
+	}
+	inspector, err := inspect.New(bundle)
+	if err != nil {
+		t.Fatalf("prepare the inspector: %v", err)
+	}
+	w := &client.Writer{
+		Addr: client.TCP(addr), Topic: collector.InteractionsTopic, Balancer: &client.Hash{}, RequiredAcks: client.RequireAll,
+		BatchTimeout: time.Millisecond, BatchBytes: 4 << 20, MaxAttempts: 3,
+	}
+	t.Cleanup(func() { w.Close() })
+	return &stage{t: t, addr: addr, bundle: bundle, inspector: inspector, writer: w}
+}
+
+func (s *stage) produce(msgs ...client.Message) {
+	s.t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), within)
+	defer cancel()
+	if err := s.writer.WriteMessages(ctx, msgs...); err != nil {
+		s.t.Fatalf("produce %d messages: %v", len(msgs), err)
+	}
+}
+
+func (s *stage) options(store collector.Store) collector.Options {
+	return collector.Options{
+		Brokers: []string{s.addr}, Store: store, Bundle: s.bundle, Inspector: s.inspector,
+		Batch: collector.Limits{Wait: 20 * time.Millisecond}, Quiet: 50 * time.Millisecond, Grace: time.Second,
+		Log: slog.New(slog.NewTextHandler(s.t.Output(), &slog.HandlerOptions{Level: slog.LevelError})), Health: collector.NewHealth(),
+	}
+}
+
+// running is a collector at work.
+type running struct {
+	t      *testing.T
+	stage  *stage
+	health *collector.Health
+	stop   func() // ends it and waits
+	ended  chan struct{}
+}
+
+func (s *stage) start(o collector.Options) *running {
+	s.t.Helper()
+	ctx, cancel := context.WithCancel(context.Background())
+	r := &running{t: s.t, stage: s, health: o.Health, ended: make(chan struct{})}
+	go func() {
+		defer close(r.ended)
+		if err := collector.Run(ctx, o); err != nil {
+			s.t.Errorf("collector: %v", err)
+		}
+	}()
+	r.stop = sync.OnceFunc(func() {
+		cancel()
+		<-r.ended
+	})
+	s.t.Cleanup(r.stop)
+	return r
+}
+
+// ends are where the partitions of the interactions topic end.
+func (s *stage) ends() map[int]int64 {
+	s.t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), within)
+	defer cancel()
+	conn, err := client.DialContext(ctx, "tcp", s.addr)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	defer conn.Close()
+	partitions, err := conn.ReadPartitions(collector.InteractionsTopic)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	out := map[int]int64{}
+	for _, p := range partitions {
+		leader, err := client.DialLeader(ctx, "tcp", s.addr, collector.InteractionsTopic, p.ID)
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		end, err := leader.ReadLastOffset()
+		leader.Close()
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		out[p.ID] = end
+	}
+	return out
+}
+
+// eventually waits until what says "" and fails with what it says last.
+func eventually(t *testing.T, what func() string) {
+	t.Helper()
+	deadline := time.Now().Add(within)
+	for {
+		wrong := what()
+		if wrong == "" {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("after %v: %s", within, wrong)
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
+}
+
+// sealed says whether collectors together have sealed everything that is in the log by now.
+func sealed(ends map[int]int64, all ...*running) string {
+	at := map[int]int64{}
+	for _, r := range all {
+		for _, p := range r.health.Report().Partitions {
+			at[p.Partition] = max(at[p.Partition], p.Position)
+		}
+	}
+	for p, end := range ends {
+		if end > 0 && at[p] < end {
+			return fmt.Sprintf("partition %d is sealed up to %d of %d", p, at[p], end)
+		}
+	}
+	return ""
+}
+
+// atRest waits until everything is sealed and no session can go on without an event.
+func (r *running) atRest() {
+	r.t.Helper()
+	ends := r.stage.ends()
+	eventually(r.t, func() string {
+		select {
+		case <-r.ended:
+			return "" // killed; the caller knows
+		default:
+		}
+		if wrong := sealed(ends, r); wrong != "" {
+			return fmt.Sprintf("%s: %+v", wrong, r.health.Report())
+		}
+		for _, p := range r.health.Report().Partitions {
+			if p.Sessions > 0 {
+				return fmt.Sprintf("partition %d has %d sessions in memory", p.Partition, p.Sessions)
+			}
+		}
+		return ""
+	})
+}

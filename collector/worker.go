@@ -1,0 +1,307 @@
+package collector
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/cenkalti/backoff/v5"
+	"github.com/segmentio/kafka-go"
+
+	"mingjian/collector/warehouse"
+	"mingjian/policies"
+)
+
+const (
+	// firstPause and longestPause bound the pauses between tries while something is away: an answer
+	// is noticed within seconds, and a restarting server is not hammered.
+	firstPause   = 100 * time.Millisecond
+	longestPause = 5 * time.Second
+	// idleFetch is how long the broker is asked to wait for a message when nothing is in hand; it
+	// is also how finely the wall clock is looked at.
+	idleFetch = 250 * time.Millisecond
+	// commitEvery spaces the offset commits. They are a hint to people who look at the group's lag;
+	// nothing of ours reads them.
+	commitEvery = 5 * time.Second
+)
+
+// worker owns one partition for one generation of the group.
+type worker struct {
+	*collector
+	gen       *kafka.Generation
+	partition int
+	tail      *tail
+	log       *slog.Logger
+	health    *partitionHealth
+
+	position int64           // the next offset to be sealed
+	seal     warehouse.Seal  // the seal before that; zero before the first
+	fence    int             // what our seals say as generation
+	held     []message       // read, not taken into a batch yet
+	readTo   int64           // the next offset to be fetched; position ≤ held ≤ readTo
+	end      int64           // where the log ended when it was last looked at
+	quiet    time.Time       // since when the partition is read to its end; zero: it is not
+	clock    policies.Millis // the partition's event time: the newest ts seen in it
+	memory   *memory
+	commit   time.Time // of the last offset commit
+}
+
+func (c *collector) newWorker(gen *kafka.Generation, partition int) *worker {
+	return &worker{
+		collector: c, gen: gen, partition: partition,
+		tail:   newTail(c.transport, c.Brokers, c.Topic, partition),
+		log:    c.Log.With("topic", c.Topic, "partition", partition, "generation", gen.ID),
+		health: c.Health.partition(partition),
+	}
+}
+
+// run works until the generation ends. Whatever goes wrong inside a batch before anything of it is
+// written leaves the memory in doubt, so it is dropped and loaded again.
+func (w *worker) run(ctx context.Context) {
+	defer w.metrics.forget(w.label())
+	// What is in hand when ctx ends may still be finished, but not for ever.
+	finish, cancel := graceful(ctx, w.Grace)
+	defer cancel()
+	for ctx.Err() == nil {
+		err := w.work(ctx, finish)
+		if ctx.Err() != nil {
+			return
+		}
+		w.log.Error("partition is taken over again", "error", err)
+		w.health.retrying(err)
+		w.metrics.retries.WithLabelValues("worker").Inc()
+		select {
+		case <-ctx.Done():
+		case <-time.After(longestPause):
+		}
+	}
+}
+
+// graceful returns a context that outlives ctx by grace.
+func graceful(ctx context.Context, grace time.Duration) (context.Context, context.CancelFunc) {
+	out, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	stop := context.AfterFunc(ctx, func() {
+		t := time.AfterFunc(grace, cancel)
+		context.AfterFunc(out, func() { t.Stop() })
+	})
+	return out, func() { stop(); cancel() }
+}
+
+func (w *worker) work(ctx, finish context.Context) error {
+	if err := w.takeOver(ctx); err != nil {
+		return err
+	}
+	if len(w.memory.owed) > 0 {
+		if err := (&batch{w: w, run: run{first: w.position, next: w.position}}).write(finish); err != nil {
+			return err
+		}
+	}
+	for {
+		r, err := w.gather(ctx)
+		if err != nil {
+			return err
+		}
+		if r.empty() {
+			if ctx.Err() != nil {
+				return nil
+			}
+			if w.quiet.IsZero() || time.Since(w.quiet) < w.Quiet {
+				continue
+			}
+			if err := w.letTimePass(finish); err != nil {
+				return err
+			}
+			continue
+		}
+		if err := w.batch(finish, r); err != nil {
+			return err
+		}
+	}
+}
+
+// takeOver learns from the record how far the partition is done and what is open there.
+func (w *worker) takeOver(ctx context.Context) error {
+	w.health.loading()
+	return w.try(ctx, "take the partition over", func() error {
+		progress, err := w.Store.Progress(ctx, w.Topic)
+		if err != nil {
+			return err
+		}
+		first, end, err := w.tail.bounds(ctx)
+		if err != nil {
+			return err
+		}
+		m := newMemory()
+		if err := w.loadOpen(ctx, m); err != nil {
+			return err
+		}
+		w.memory, w.held, w.end, w.quiet = m, nil, end, time.Time{}
+		// A group that was deleted counts its generations from 1 again, and ours must still be the
+		// higher one.
+		w.seal = progress[w.partition]
+		w.fence = int(w.gen.ID)
+		w.position = first
+		if w.seal.ID != "" {
+			w.fence = max(w.fence, w.seal.Generation+1)
+			w.position = w.seal.Last + 1
+		} else if first > 0 {
+			w.log.Warn("the record of this partition begins where the broker's log does", "first_offset", first)
+		}
+		w.readTo = w.position
+		w.health.consuming(w.position, end, len(m.sessions))
+		w.log.Info("partition taken over", "position", w.position, "end", end, "open_sessions", len(m.sessions))
+		return nil
+	})
+}
+
+// try repeats do until it succeeds or ctx ends, and tells health and log about it.
+func (w *worker) try(ctx context.Context, what string, do func() error) error {
+	pause := backoff.NewExponentialBackOff()
+	pause.InitialInterval, pause.MaxInterval = firstPause, longestPause
+	failed := false
+	_, err := backoff.Retry(ctx, func() (struct{}, error) { return struct{}{}, do() },
+		backoff.WithBackOff(pause), backoff.WithMaxElapsedTime(0),
+		backoff.WithNotify(func(err error, next time.Duration) {
+			err = fmt.Errorf("%s: %w", what, err)
+			if !failed {
+				w.log.Warn("trying again until it works", "error", err)
+			} else {
+				w.log.Debug("trying again", "error", err, "in", next)
+			}
+			failed = true
+			w.health.retrying(err)
+			w.metrics.retries.WithLabelValues(what).Inc()
+		}))
+	if err != nil {
+		return fmt.Errorf("%s: %w", what, err)
+	}
+	if failed {
+		w.log.Info("it works again", "what", what)
+		w.health.recovered()
+	}
+	return nil
+}
+
+// run is a range of offsets, without holes, and the messages in it.
+type run struct {
+	first, next int64 // [first, next)
+	messages    []message
+}
+
+func (r run) empty() bool { return r.next == r.first }
+
+// gather reads until a limit of the batch is reached, or nothing comes for idleFetch, or ctx ends.
+func (w *worker) gather(ctx context.Context) (run, error) {
+	var began time.Time // when the first message was in hand
+	if len(w.held) > 0 {
+		began = time.Now()
+	}
+	for ctx.Err() == nil {
+		if r, full := w.cut(); full {
+			return r, nil
+		}
+		wait := idleFetch
+		if !began.IsZero() {
+			left := w.Batch.Wait - time.Since(began)
+			if left <= 0 {
+				break
+			}
+			wait = min(wait, left)
+		}
+		var pg page
+		err := w.try(ctx, "read from the broker", func() (err error) {
+			pg, err = w.tail.fetch(ctx, w.readTo, wait)
+			var lost *lostError
+			if errors.As(err, &lost) {
+				return backoff.Permanent(err)
+			}
+			return err
+		})
+		var lost *lostError
+		switch {
+		case errors.As(err, &lost):
+			if w.readTo > w.position {
+				return w.rest(), nil // first what was read before the hole
+			}
+			w.skipLost(lost)
+			continue
+		case ctx.Err() != nil:
+			return w.rest(), nil
+		case err != nil:
+			return run{}, err
+		}
+		w.advance(pg)
+		if began.IsZero() && w.readTo > w.position {
+			began = time.Now()
+		}
+		if w.readTo == w.position {
+			break // nothing new
+		}
+	}
+	return w.rest(), nil
+}
+
+// advance takes a page in.
+func (w *worker) advance(pg page) {
+	w.held = append(w.held, pg.messages...)
+	w.readTo, w.end = pg.next, pg.end
+	switch {
+	case w.readTo < w.end || len(pg.messages) > 0:
+		w.quiet = time.Time{}
+	case w.quiet.IsZero():
+		w.quiet = time.Now()
+	}
+	w.health.read(w.end)
+	w.metrics.lag.WithLabelValues(w.label()).Set(float64(max(0, w.end-w.position)))
+}
+
+// skipLost goes on behind messages that the broker removed before they were read. There is no seal
+// over them: the hole in the chain of seals is the record of the loss.
+func (w *worker) skipLost(lost *lostError) {
+	n := lost.first - lost.position
+	w.log.Error("messages are lost: the broker's retention removed them before they were read",
+		"first_offset", lost.position, "last_offset", lost.first-1, "messages", n)
+	w.health.lost(lost.position, lost.first-1)
+	w.metrics.lost.Add(float64(n))
+	w.position, w.readTo = lost.first, lost.first
+}
+
+// cut takes a full batch out of what is held, if there is one.
+func (w *worker) cut() (run, bool) {
+	bytes := 0
+	for i, m := range w.held {
+		bytes += len(m.key) + len(m.value)
+		if i+1 < w.Batch.Messages && bytes < w.Batch.Bytes {
+			continue
+		}
+		r := run{first: w.position, next: m.offset + 1, messages: w.held[: i+1 : i+1]}
+		w.held = w.held[i+1:]
+		if len(w.held) == 0 {
+			r.next = w.readTo // offsets without a message behind the last one belong to it
+		}
+		return r, true
+	}
+	return run{}, false
+}
+
+// rest takes everything that was read.
+func (w *worker) rest() run {
+	r := run{first: w.position, next: w.readTo, messages: w.held}
+	w.held = nil
+	return r
+}
+
+func (w *worker) label() string { return fmt.Sprint(w.partition) }
+
+// hint commits to the group how far the record is.
+func (w *worker) hint() {
+	if time.Since(w.commit) < commitEvery {
+		return
+	}
+	w.commit = time.Now()
+	if err := w.gen.CommitOffsets(map[string]map[int]int64{w.Topic: {w.partition: w.position}}); err != nil {
+		w.log.Debug("offset commit failed; the record does not need it", "error", err)
+	}
+}
