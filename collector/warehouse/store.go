@@ -37,7 +37,8 @@ type Options struct {
 	User     string // "" is ClickHouse's user default
 	Password string
 	Database string // "" is DefaultDatabase
-	// ReadOnly leaves the schema as it is; for users who may not change it.
+	// ReadOnly leaves the schema as it is and has the server refuse every statement that would
+	// change anything, also for a user who might.
 	ReadOnly bool
 	Engine   Engine
 }
@@ -119,6 +120,9 @@ func (o Options) driver() (*clickhouse.Options, error) {
 		MaxOpenConns:    maxConns,
 		MaxIdleConns:    idleConns,
 		ConnMaxLifetime: time.Hour,
+	}
+	if o.ReadOnly {
+		out.Settings = clickhouse.Settings{"readonly": 2} // reads and settings only, whatever the user may do
 	}
 	switch u.Scheme {
 	case "http":

@@ -62,7 +62,10 @@ func fetch(ctx context.Context, dir, path string, o LibraryOptions) (err error) 
 // there as well, so that what has arrived can be seen.
 func pack(ctx context.Context, npm, tmp string) (string, error) {
 	cmd := exec.CommandContext(ctx, npm, "pack", npmPackage+"@"+Version, "--ignore-scripts",
-		"--cache", filepath.Join(tmp, "cache"), "--pack-destination", tmp, "--loglevel", "error", "--no-progress")
+		"--cache", filepath.Join(tmp, "cache"), "--pack-destination", tmp, "--loglevel", "error", "--no-progress",
+		// npm's own patience (10 s, then 60 s) leaves somebody without a network waiting for over a
+		// minute to be told so.
+		"--fetch-retries", "2", "--fetch-retry-mintimeout", "1000", "--fetch-retry-maxtimeout", "4000")
 	cmd.Dir = tmp
 	// npm starts children of its own; all of them end with us.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
