@@ -26,7 +26,15 @@ const (
 	// one such question may take.
 	askEvery  = 25 * time.Millisecond
 	askWithin = time.Second
+
+	// A child that answered once and then misses so many questions in a row,
+	// defaultWatch apart, hangs: about a minute, in which every client gave up.
+	missesOfHanging = 6
+	defaultWatch    = 10 * time.Second
 )
+
+// errHangs is why a child is killed that lives and does not answer.
+var errHangs = errors.New("it hangs")
 
 // child is one server and its supervision.
 type child struct {
@@ -36,6 +44,7 @@ type child struct {
 	socket     net.Listener
 	answers    func(context.Context) error // nil when the server answers
 	patience   time.Duration
+	watch      time.Duration // between two questions to a child that answered
 	lines      *lines
 	log        *slog.Logger
 	ready      chan struct{} // closed when it answers for the first time
@@ -124,7 +133,12 @@ func (c *child) live(ctx context.Context) (l life) {
 	cmd.Stdout, cmd.Stderr = l.out, l.out
 	// A group of its own: Ctrl-C in a terminal is for the parent, which then stops its children.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
+	cmd.Cancel = func() error {
+		if errors.Is(context.Cause(running), errHangs) {
+			return cmd.Process.Kill() // it would not hear anything else
+		}
+		return cmd.Process.Signal(syscall.SIGTERM)
+	}
 	cmd.WaitDelay = stopPatience
 	if err := cmd.Start(); err != nil {
 		l.err = err
@@ -141,12 +155,15 @@ func (c *child) live(ctx context.Context) (l life) {
 		select {
 		case err := <-answered:
 			answered = nil
-			if l.answered = err == nil; l.answered {
-				c.log.Info("child answers", "after", time.Since(began).Round(time.Millisecond))
-				c.tellReady()
+			if err != nil {
+				stop(err) // and it ends
 				continue
 			}
-			stop(err) // and it ends
+			l.answered = true
+			c.log.Info("child answers", "after", time.Since(began).Round(time.Millisecond))
+			c.tellReady()
+			answered = make(chan error, 1)
+			go func() { answered <- c.watchAnswers(asking) }()
 		case err := <-ended:
 			l.err = err
 			if err == nil {
@@ -165,7 +182,7 @@ func (c *child) live(ctx context.Context) (l life) {
 	l.killed = byItself && status.Signaled()
 	if !byItself {
 		l.err = context.Cause(running)
-		if status.Signaled() && status.Signal() == syscall.SIGKILL {
+		if status.Signaled() && status.Signal() == syscall.SIGKILL && !errors.Is(l.err, errHangs) {
 			c.log.Warn("child did not end in order and was killed", "waited", stopPatience)
 		}
 	}
@@ -180,13 +197,38 @@ func (c *child) tellReady() {
 	}
 }
 
+// watchAnswers asks for as long as the child answers, and returns an errHangs when it does not any
+// more, or the error of ctx when that ends. Questions are counted, not time, so a clock that jumps or
+// a machine that slept harms nobody.
+func (c *child) watchAnswers(ctx context.Context) error {
+	for misses := 0; ; {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(c.watch):
+		}
+		err := c.ask(ctx)
+		if misses++; err == nil {
+			misses = 0
+		}
+		if misses == missesOfHanging {
+			return fmt.Errorf("%w: it lives and did not answer %d times in a row (%w)", errHangs, misses, err)
+		}
+	}
+}
+
+// ask asks once whether the child answers.
+func (c *child) ask(ctx context.Context) error {
+	ask, cancel := context.WithTimeout(ctx, askWithin)
+	defer cancel()
+	return c.answers(ask)
+}
+
 // waitForAnswer asks until the child answers, its patience is at an end, or ctx is.
 func (c *child) waitForAnswer(ctx context.Context) error {
 	enough := time.Now().Add(c.patience)
 	for {
-		ask, cancel := context.WithTimeout(ctx, askWithin)
-		err := c.answers(ask)
-		cancel()
+		err := c.ask(ctx)
 		if err == nil {
 			return nil
 		}

@@ -5,7 +5,7 @@
 // Run takes the data directory's lock, binds both listening sockets, and starts the running binary
 // again as `kafka …` and `clickhouse …`, which get their socket and a lifeline as inherited files
 // (Inherited is their side of it). It returns when both answer; from then on a child that dies is
-// started again. Because the parent holds the sockets, ports stay the same over a restart of a child
+// started again, and so is one that hangs: it lives, but has not answered for about a minute. Because the parent holds the sockets, ports stay the same over a restart of a child
 // and clients' connections wait meanwhile. Because of the lifeline, children end when their parent
 // does, even by SIGKILL.
 //
@@ -74,6 +74,9 @@ type Options struct {
 	Group *errgroup.Group
 	// Patience is how long each child may take to answer for the first time; zero is 5 minutes.
 	Patience time.Duration
+	// Watch is how long to wait between two questions to each child whether it still answers; one
+	// that misses six in a row is killed and started again. Zero is 10 seconds.
+	Watch time.Duration
 	// Stderr is where the children's lines go; nil is the process's standard error.
 	Stderr io.Writer
 	// Log is for what the supervisors do; nil is slog.Default.
@@ -96,6 +99,9 @@ func Run(ctx context.Context, o Options) (Endpoints, error) {
 	}
 	if o.Patience == 0 {
 		o.Patience = defaultPatience
+	}
+	if o.Watch == 0 {
+		o.Watch = defaultWatch
 	}
 	if o.Stderr == nil {
 		o.Stderr = os.Stderr
@@ -161,7 +167,8 @@ func runLocked(ctx context.Context, o Options, release func()) (Endpoints, error
 	}
 	ended := make(chan struct{}, len(children))
 	for _, c := range children {
-		c.executable, c.patience, c.lines, c.log = o.Executable, o.Patience, out, o.Log.With("child", c.name)
+		c.executable, c.patience, c.watch = o.Executable, o.Patience, o.Watch
+		c.lines, c.log = out, o.Log.With("child", c.name)
 		c.ready = make(chan struct{})
 		o.Group.Go(func() error {
 			defer func() { ended <- struct{}{} }()

@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -276,10 +277,11 @@ func TestListenIsLocalUnlessToldOtherwise(t *testing.T) {
 
 func TestChildThatCannotRun(t *testing.T) {
 	for how, c := range map[string]struct{ patience, says string }{
-		"cannot": {"1m", "clickhouse cannot start: the engine is not there: install npm"},
-		"panics": {"1m", "clickhouse cannot start: panic: the engine fell over"},
-		"dies":   {"1m", "clickhouse ended 5 times in a row before it answered and is not started again: signal: killed; it last said: loading"},
-		"mute":   {"500ms", "clickhouse cannot start: it did not answer within 500ms"},
+		"cannot":  {"1m", "clickhouse cannot start: the engine is not there: install npm"},
+		"panics":  {"1m", "clickhouse cannot start: panic: the engine fell over"},
+		"crashes": {"1m", "clickhouse cannot start: SIGBUS: bus error"},
+		"dies":    {"1m", "clickhouse ended 5 times in a row before it answered and is not started again: signal: killed; it last said: loading"},
+		"mute":    {"500ms", "clickhouse cannot start: it did not answer within 500ms"},
 	} {
 		t.Run(how, func(t *testing.T) {
 			t.Parallel()
@@ -362,6 +364,35 @@ func TestStubbornChildIsKilled(t *testing.T) {
 		t.Error("it is left running")
 	}
 	if said := r.log.String(); !strings.Contains(said, "did not end in order and was killed") {
+		t.Errorf("the log says:\n%s", said)
+	}
+}
+
+// A child that lives and does not answer is as good as dead.
+func TestHangingChildIsReplaced(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	r := mustStart(t, dir, func(o *embedded.Options) { o.Watch = 10 * time.Millisecond })
+	was := map[string]int{}
+	for _, child := range []string{"clickhouse", "kafka"} {
+		was[child] = pid(t, dir, child)
+		if err := syscall.Kill(was[child], syscall.SIGSTOP); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for child := range was {
+		for end := time.Now().Add(within); pid(t, dir, child) == was[child]; time.Sleep(20 * time.Millisecond) {
+			if time.Now().After(end) {
+				t.Fatalf("%s still hangs:\n%s", child, r.log)
+			}
+		}
+	}
+	ping(t, r.ClickHouse)
+	write(t, r.Kafka, "after")
+	if got := read(t, r.Kafka, 1); got != "after" {
+		t.Errorf("kafka gives %q", got)
+	}
+	if said := r.log.String(); !strings.Contains(said, "it lives and did not answer 6 times in a row") {
 		t.Errorf("the log says:\n%s", said)
 	}
 }

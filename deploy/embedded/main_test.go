@@ -124,6 +124,9 @@ func clickhouseChild(args []string) error {
 		return fmt.Errorf("the engine is not there: install npm")
 	case "panics":
 		panic("the engine fell over")
+	case "crashes":
+		fmt.Fprintln(os.Stderr, "SIGBUS: bus error\nPC=0x1\n"+strings.Repeat("register 0x0\n", 60))
+		os.Exit(2)
 	case "dies":
 		fmt.Fprintln(os.Stderr, "loading")
 		syscall.Kill(os.Getpid(), syscall.SIGKILL)
@@ -214,18 +217,24 @@ func behave(t *testing.T, dir, how string) {
 	}
 }
 
+// pid is the process id of a child.
+func pid(t *testing.T, dir, child string) int {
+	t.Helper()
+	for end := time.Now().Add(within); ; time.Sleep(time.Millisecond) {
+		raw, err := os.ReadFile(filepath.Join(dir, child, "pid"))
+		if pid, bad := strconv.Atoi(string(raw)); err == nil && bad == nil {
+			return pid
+		}
+		if time.Now().After(end) { // a child may just be writing it
+			t.Fatalf("process id of %s: %q, %v", child, raw, err)
+		}
+	}
+}
+
 // kill ends a child with SIGKILL.
 func kill(t *testing.T, dir, child string) {
 	t.Helper()
-	raw, err := os.ReadFile(filepath.Join(dir, child, "pid"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	pid, err := strconv.Atoi(string(raw))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
+	if err := syscall.Kill(pid(t, dir, child), syscall.SIGKILL); err != nil {
 		t.Fatalf("kill %s: %v", child, err)
 	}
 }

@@ -3,6 +3,7 @@ package embedded
 import (
 	"bytes"
 	"io"
+	"regexp"
 	"strings"
 	"sync"
 )
@@ -26,7 +27,8 @@ const (
 	// longestLine bounds, in bytes, what is kept of a line that does not end.
 	longestLine = 64 << 10
 
-	// lastLines is how many lines of a process are kept: a Go panic with its goroutine.
+	// lastLines is how many lines of a process are kept, beside the one that begins a crash: enough
+	// for the goroutine that panicked.
 	lastLines = 40
 )
 
@@ -34,9 +36,10 @@ const (
 type output struct {
 	to *lines
 
-	mu   sync.Mutex
-	part []byte
-	kept []string
+	mu    sync.Mutex
+	part  []byte
+	kept  []string
+	crash string // the line that began one
 }
 
 // Write implements io.Writer. A carriage return ends a line too, for progress bars.
@@ -70,6 +73,9 @@ func (o *output) pass(p []byte) {
 	o.to.Write(p)
 	for line := range bytes.FieldsFuncSeq(p, func(r rune) bool { return r == '\n' || r == '\r' }) {
 		o.kept = append(o.kept, strings.TrimSpace(string(line)))
+		if o.crash == "" && crashBegins.Match(line) {
+			o.crash = string(line)
+		}
 	}
 	o.kept = o.kept[max(0, len(o.kept)-lastLines):]
 }
@@ -81,17 +87,16 @@ func (o *output) last() string {
 	return strings.Join(o.kept, "\n")
 }
 
-// lastWord is the line that says why the process ended: a Go panic's first, otherwise the last one;
+// crashBegins matches the first line of what the Go runtime writes when a process crashes.
+var crashBegins = regexp.MustCompile(`^(panic: |fatal error: |SIG[A-Z]+: )`)
+
+// lastWord is the line that says why the process ended: a crash's first, otherwise the last one;
 // empty where it wrote nothing.
 func (o *output) lastWord() string {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	word := ""
-	for _, line := range o.kept {
-		if strings.HasPrefix(line, "panic: ") || strings.HasPrefix(line, "fatal error: ") {
-			return line
-		}
-		word = line
+	if o.crash != "" || len(o.kept) == 0 {
+		return o.crash
 	}
-	return word
+	return o.kept[len(o.kept)-1]
 }

@@ -24,6 +24,10 @@ type flusher interface {
 // which ClickHouse prefers them.
 var encodings = []string{"br", "lz4", "zstd", "gzip", "deflate"}
 
+// zstdWindow is the largest window of a request in zstd, in bytes: what RFC
+// 9659 allows this coding over HTTP.
+const zstdWindow = 8 << 20
+
 // decoder undoes a request's Content-Encoding.
 func decoder(encoding string, r io.Reader) (io.Reader, error) {
 	switch encoding {
@@ -36,7 +40,7 @@ func decoder(encoding string, r io.Reader) (io.Reader, error) {
 	case "br":
 		return brotli.NewReader(r), nil
 	case "zstd":
-		return zstd.NewReader(r, zstd.WithDecoderConcurrency(1))
+		return zstd.NewReader(r, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxWindow(zstdWindow))
 	case "lz4":
 		return lz4.NewReader(r), nil
 	}

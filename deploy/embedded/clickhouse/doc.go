@@ -9,6 +9,10 @@
 // The engine answers in Native format for protocol revision 0 only; native.go
 // rewrites blocks for clients that ask for a later one.
 //
+// A reader cannot take from the one who writes: few readers' statements run at
+// the same time, each with a bound on memory, disk and time, and the engine as a
+// whole leaves memory to the machine's other processes (config.go, server.go).
+//
 // Who may only read is held to it by the engine: a role without any right but
 // to read tables, the setting readonly, and settings that nobody can change
 // (config.go); readonly.go names the three ways around that and closes them.
@@ -18,5 +22,8 @@
 // system; a production cluster has replicas for that.
 //
 // Not served: the native protocol, sessions (session_id), external tables,
-// system logs (query_log and the like are off, so that they cannot grow).
+// progress in headers (X-ClickHouse-Progress), a client's own query_id in
+// system.processes, system logs (query_log and the like are off, so that they
+// cannot grow). To the engine everybody is "default": in system.processes
+// readers see the statements of all.
 package clickhouse

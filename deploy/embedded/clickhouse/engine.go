@@ -208,7 +208,8 @@ type statistics struct {
 // unless the statement names another, to the function answer. A SELECT's
 // answer comes through a pipe while the statement runs, so it may be of any
 // size: the engine's interface for streaming would start a new document with
-// every block. The engine's error comes before one of answer.
+// every block. The engine's error comes before one of answer, unless that is
+// an exception, which is why the engine was stopped.
 func (s *session) query(sql, format string, params []param, answer func(io.Reader) error) (statistics, error) {
 	o := outlineOf(sql)
 	if !o.selects || o.outfile {
@@ -232,10 +233,11 @@ func (s *session) query(sql, format string, params []param, answer func(io.Reade
 	into := fmt.Sprintf(" INTO OUTFILE '/proc/self/fd/%d' APPEND ", in.Fd())
 	stats, err := s.run(sql[:o.into]+into+sql[o.into:], format, params, func(io.Reader) error { return nil })
 	closed := in.Close()
-	if e := <-answered; err == nil {
+	e := <-answered
+	var ex *exception
+	if err == nil || errors.As(e, &ex) {
 		return stats, errors.Join(closed, e)
 	}
-	var ex *exception
 	if errors.As(err, &ex) {
 		ex.text = strings.ReplaceAll(strings.ReplaceAll(ex.text, into, ""), strings.TrimRight(into, " "), "")
 	}

@@ -20,6 +20,7 @@ const (
 	codeReadonly             = 164
 	codeQueryIsTooLarge      = 229
 	codeIntoOutfile          = 358
+	codeTooMuch              = 396
 	codeAccessDenied         = 497
 	codeAuthenticationFailed = 516
 	codeUnknown              = 1002

@@ -1,7 +1,9 @@
 package clickhouse
 
 import (
+	"debug/elf"
 	"fmt"
+	"os"
 	"unsafe"
 
 	"github.com/ebitengine/purego"
@@ -43,7 +45,7 @@ type libchdb struct {
 type analysis struct {
 	size       uint32 // set by the caller to the size of this struct
 	statements uint32
-	flags      uint32
+	_          uint32 // flags
 	class      uint32
 }
 
@@ -51,8 +53,35 @@ type analysis struct {
 // something, ends or controls something, or could not be read.
 const classReadOnly = 0
 
+// checkWhole refuses what is no shared library, or the beginning of one: the
+// loader would map what is not there, and the process die at the first touch.
+func checkWhole(path string) error {
+	f, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return err
+	}
+	so, err := elf.NewFile(f)
+	if err != nil {
+		return fmt.Errorf("it is no shared library, or not a whole one (%w)", err)
+	}
+	for _, p := range so.Progs {
+		if p.Type == elf.PT_LOAD && p.Off+p.Filesz > uint64(info.Size()) {
+			return fmt.Errorf("it is cut short: it has %d bytes", info.Size())
+		}
+	}
+	return nil
+}
+
 // openLibrary loads the engine's shared library. Nothing is started yet.
 func openLibrary(path string) (lib *libchdb, err error) {
+	if err := checkWhole(path); err != nil {
+		return nil, fmt.Errorf("load the ClickHouse engine %s: %w: remove it, or set %s to a whole copy of libchdb.so %s", path, err, libraryEnv, Version)
+	}
 	so, err := purego.Dlopen(path, purego.RTLD_NOW|purego.RTLD_LOCAL)
 	if err != nil {
 		return nil, fmt.Errorf("load the ClickHouse engine %s: %w", path, err)

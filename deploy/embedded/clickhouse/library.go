@@ -30,12 +30,13 @@ const (
 )
 
 // The npm package, and what it must be: its registry's own integrity value for
-// the tarball, the tarball's size, and the digest of the library in it. They
-// change together with Version.
+// the tarball, the tarball's size, and the digest and size of the library in it.
+// They change together with Version.
 const (
 	npmPackage       = "@chdb/lib-linux-x64-gnu"
 	tarballSize      = 177_817_999
 	tarballIntegrity = "sha512-XP97mMqnc5tZpKQywR8N7cLTsHNiTmHr30pC5mzo3jWmukjKn2IBa60c2B/gWUNcuFjOMjWoorQICCqBVj5wpw=="
+	librarySize      = 566_330_096
 	librarySHA256    = "36ad4e999882821ef13cf2d0f52c93f48e6ee1b4498b35a201c23ce4b8d15bf5"
 )
 
@@ -55,9 +56,10 @@ type LibraryOptions struct {
 // Library returns the file name of the engine's shared library. The
 // environment variable MINGJIAN_LIBCHDB may name a copy, which is used as it
 // is. Otherwise it is in the user's cache directory, where it is fetched once
-// with npm (180 MB) and checked against digests in this source; processes
-// that want it at the same time wait for the one that fetches. Errors say in
-// one line what to do.
+// with npm (180 MB) and checked against digests in this source; a copy that has
+// another size since is fetched again (its digest would cost every start half a
+// second). Processes that want it at the same time wait for the one that
+// fetches. Errors say in one line what to do.
 func Library(ctx context.Context, o LibraryOptions) (string, error) {
 	if path := os.Getenv(libraryEnv); path != "" {
 		if info, err := os.Stat(path); err != nil {
@@ -80,11 +82,11 @@ func Library(ctx context.Context, o LibraryOptions) (string, error) {
 		return path, err
 	}
 	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return "", fmt.Errorf("create the cache of the ClickHouse engine: %w", err)
+		return "", fmt.Errorf("create the cache of the ClickHouse engine: %w: set XDG_CACHE_HOME to a directory that can be written, or %s to a copy of libchdb.so", err, libraryEnv)
 	}
 	lock := flock.New(filepath.Join(dir, "lock"), flock.SetPermissions(0o600))
 	if _, err := lock.TryLockContext(ctx, 200*time.Millisecond); err != nil {
-		return "", fmt.Errorf("wait for another process to fetch the ClickHouse engine: %w", err)
+		return "", fmt.Errorf("lock the cache of the ClickHouse engine, which another process may be filling: %w", err)
 	}
 	defer lock.Unlock() //nolint:errcheck // the end of the process unlocks too
 	if ok, err := isThere(path); ok || err != nil {
@@ -96,15 +98,16 @@ func Library(ctx context.Context, o LibraryOptions) (string, error) {
 	return path, nil
 }
 
+// isThere reports whether the library is there, whole.
 func isThere(path string) (bool, error) {
-	_, err := os.Stat(path)
+	info, err := os.Stat(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return false, nil
 	}
 	if err != nil {
-		return false, fmt.Errorf("look for the ClickHouse engine: %w", err)
+		return false, fmt.Errorf("look for the ClickHouse engine: %w: set XDG_CACHE_HOME to a directory that can be written, or %s to a copy of libchdb.so", err, libraryEnv)
 	}
-	return true, nil
+	return info.Size() == librarySize, nil
 }
 
 // checkTarball compares the tarball with tarballIntegrity.

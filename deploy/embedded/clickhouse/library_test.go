@@ -3,6 +3,7 @@ package clickhouse
 import (
 	"context"
 	"errors"
+	"io"
 	"log/slog"
 	"net"
 	"os"
@@ -121,7 +122,14 @@ func TestLibraryOneAtATime(t *testing.T) {
 	all.Wait()
 	onlyLock(t, dir)
 	// Once it is there it is used without npm.
-	if err := os.WriteFile(filepath.Join(dir, "libchdb.so"), nil, 0o600); err != nil {
+	so := filepath.Join(dir, "libchdb.so")
+	if err := os.WriteFile(so, []byte("cut short"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Library(t.Context(), LibraryOptions{Log: slog.New(slog.DiscardHandler)}); err == nil || !strings.Contains(err.Error(), "nothing was installed") {
+		t.Errorf("one that is cut short is taken: %v", err)
+	}
+	if err := os.Truncate(so, librarySize); err != nil { // a hole, which takes no space
 		t.Fatal(err)
 	}
 	if got, err := Library(t.Context(), LibraryOptions{}); err != nil || got != filepath.Join(dir, "libchdb.so") {
@@ -140,12 +148,33 @@ func TestRunRefuses(t *testing.T) {
 		return Run(t.Context(), Options{Data: data, Listener: l, Library: library})
 	}
 	data := t.TempDir()
-	other := filepath.Join(t.TempDir(), "no.so")
+	other, half := filepath.Join(t.TempDir(), "no.so"), filepath.Join(t.TempDir(), "half.so")
 	if err := os.WriteFile(other, []byte("not a library"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if err := run(data, other); err == nil || !strings.Contains(err.Error(), "load the ClickHouse engine") {
-		t.Errorf("%v", err)
+	whole, err := Library(t.Context(), LibraryOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	in, err := os.Open(whole)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer in.Close()
+	out, err := os.Create(half)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.CopyN(out, in, 1<<20); err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(out.Truncate(librarySize/2), out.Close()); err != nil {
+		t.Fatal(err)
+	}
+	for _, library := range []string{other, half} {
+		if err := run(data, library); err == nil || !strings.Contains(err.Error(), "load the ClickHouse engine") || !strings.Contains(err.Error(), "whole") || strings.Contains(err.Error(), "\n") {
+			t.Errorf("%v", err)
+		}
 	}
 	lock := flock.New(filepath.Join(data, "lock"))
 	if ok, err := lock.TryLock(); !ok || err != nil {

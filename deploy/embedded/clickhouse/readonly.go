@@ -1,9 +1,16 @@
 package clickhouse
 
-// confine leaves the session with a reader's rights, for good: the engine
-// refuses to take readonly back, and taking the role back is a statement that
-// permit does not let through. Settings may still be changed.
-func (s *session) confine() error {
+import "fmt"
+
+// confine leaves the session with a reader's rights and bounds, for good: the
+// engine refuses to take readonly back, taking the role back is a statement
+// that permit does not let through, and the profile's constraints stay under
+// any other profile. Settings without a constraint may still be changed.
+func (s *session) confine(memory uint64) error {
+	if err := s.exec(fmt.Sprintf("SET max_memory_usage = %d, max_temporary_data_on_disk_size_for_query = %d, max_execution_time = %d, profile = '%s'",
+		memory, int64(readerSpill), readerSeconds, readerProfile)); err != nil {
+		return err
+	}
 	if err := s.exec("SET ROLE " + readerRole); err != nil {
 		return err
 	}
@@ -23,7 +30,8 @@ func (s *session) readonly() error { return s.exec("SET readonly = 2") }
 func (s *session) permit(sql string) (string, error) {
 	// The engine's own parser gives the text back without comments and with
 	// plain names and quotes, so that there are no two ways to read it.
-	canonical, err := s.value("SELECT formatQuerySingleLine({sql:String})", param{"sql", escape(sql)})
+	// The reader's own settings must not touch this answer.
+	canonical, err := s.value("SELECT formatQuerySingleLine({sql:String}) SETTINGS limit = 0, offset = 0, extremes = 0", param{"sql", escape(sql)})
 	if err != nil {
 		return "", err
 	}

@@ -37,6 +37,8 @@ func TestReader(t *testing.T) {
 		"SELECT name FROM system.tables WHERE database = currentDatabase() ORDER BY name": "k\nt\n",
 		"SELECT sum(number) FROM numbers(10)":                                             "45\n",
 		"SELECT {n:UInt8}":                                                                "7\n",
+		"SELECT a FROM t FORMAT Null":                                                     "",
+		"SELECT 1 SETTINGS max_execution_time = 60":                                       "1\n",
 	} {
 		if a := as("POST", values("param_n", "7", "max_threads", "1", "readonly", "2"), statement); a.status != 200 || a.body != want {
 			t.Errorf("%s: %d %q, want %q", statement, a.status, a.body, want)
@@ -87,6 +89,12 @@ func TestReader(t *testing.T) {
 		"SELECT * FROM format(LineAsString, 'x')", "SELECT 1 FORMAT Template SETTINGS format_template_resultset = 'SECRET'",
 		"SELECT 1 SETTINGS format_schema = 'SECRET:x' FORMAT Protobuf", "SELECT 1 SETTINGS output_format_schema = '" + target + "' FORMAT CapnProto",
 		"SELECT a FROM t SETTINGS additional_table_filters = {'t': 'a = length(file(''SECRET''))'}", "SELECT 1 AS a SETTINGS additional_result_filter = 'a = length(file(''SECRET''))'",
+		"SELECT * FROM eval('SELECT file(\\'SECRET\\')')", "SELECT * FROM eval('SELECT file(\\'SECRET\\')') SETTINGS allow_experimental_eval_table_function = 1",
+		"SELECT aiGenerate('x') SETTINGS allow_experimental_ai_functions = 1", "SELECT 1 SETTINGS ast_fuzzer_runs = 1",
+		// Bounds.
+		"SELECT 1 SETTINGS max_memory_usage = 0", "SELECT 1 SETTINGS max_execution_time = 0", "SELECT 1 SETTINGS max_execution_time = 100000",
+		"SELECT 1 SETTINGS max_temporary_data_on_disk_size_for_query = 0", "SELECT 1 SETTINGS max_untracked_memory = 1000000000000",
+		"SELECT 1 SETTINGS profile = 'default', max_memory_usage = 0", "SELECT 1 SETTINGS query_cache_tag = 'mine'", "SELECT 1 SETTINGS send_logs_level = 'trace'",
 		"DROP TABLE t", "SELECT dictGet('x', 'y', 1)", "COPY t TO '" + target + "'",
 	}
 	for _, statement := range forbidden {
@@ -107,7 +115,7 @@ func TestReader(t *testing.T) {
 	}
 	for setting, value := range map[string]string{
 		"readonly": "0", "dialect": "kusto", "additional_result_filter": "1", "format_template_row": secret, "format_schema": secret,
-		"output_format_schema": target, "role": "mingjian_writer", "allow_ddl": "1) , readonly = (0", "implicit_table_at_top_level": "t",
+		"output_format_schema": target, "allow_experimental_eval_table_function": "1", "max_memory_usage": "0", "max_execution_time": "0", "max_untracked_memory": "1000000000000", "role": "mingjian_writer", "allow_ddl": "1) , readonly = (0", "implicit_table_at_top_level": "t",
 	} {
 		if a := as("POST", values(setting, value), "INSERT INTO t VALUES (3, '')"); a.status == http.StatusOK {
 			t.Errorf("%s = %s and then an INSERT: %s", setting, value, a.body)
@@ -115,6 +123,13 @@ func TestReader(t *testing.T) {
 		if a := as("POST", values(setting, value), "SELECT 1"); a.status == http.StatusOK && setting != "allow_ddl" {
 			t.Errorf("%s = %s is taken", setting, value)
 		}
+	}
+	// What touches an answer does not touch how the statement is understood.
+	if a := as("POST", values("limit", "2", "offset", "1", "profile", "default"), "SELECT number FROM numbers(9)"); a.body != "1\n2\n" {
+		t.Errorf("limit and offset: %d %q", a.status, a.body)
+	}
+	if a := as("POST", values("profile", "default", "max_memory_usage", "0"), "SELECT 1"); a.status == http.StatusOK {
+		t.Error("another profile frees a reader of its bounds")
 	}
 	if after := ask(t, ch, state); after != before {
 		t.Errorf("a reader changed something:\n%s\nwas\n%s", after, before)

@@ -25,19 +25,31 @@ type reply struct {
 	wrote   bool
 	held    []byte
 	spill   *os.File // what does not fit into held, with whole
+	spilled int64    // its size
 	tag     string   // makes this reply's exception block unmistakable
 	coding  flusher  // Content-Encoding, or nil
 	framing flusher  // ClickHouse's compressed frames, or nil
 }
 
+const (
+	// maxSpill is the longest answer, in bytes, that is held back on disk.
+	maxSpill = 1 << 30
+
+	// sendWait is how long a client may take for sendPart bytes of its answer.
+	// It is long because a slow client's system opens its window only every
+	// few megabytes.
+	sendWait = 5 * time.Minute
+	sendPart = 32 << 10
+)
+
 // newReply sets up the compression that the request asks for.
 func newReply(w http.ResponseWriter, r *http.Request, q *request) (*reply, error) {
 	p := &reply{w: w, begun: time.Now(), whole: isOn(q.url.Get("wait_end_of_query")), tag: rand.Text()[:16]}
 	h := w.Header()
-	h.Set("X-ClickHouse-Exception-Tag", p.tag)
+	tell(h, "X-ClickHouse-Exception-Tag", p.tag)
 	h.Set("Content-Type", contentType(q.format))
 	if q.rows == nil {
-		h.Set("X-ClickHouse-Format", q.format)
+		tell(h, "X-ClickHouse-Format", q.format)
 	}
 	if isOn(q.url.Get("enable_http_compression")) {
 		if e := negotiate(r.Header.Get("Accept-Encoding")); e != "" {
@@ -91,12 +103,29 @@ func (g gate) Write(b []byte) (int, error) {
 			}
 			p.spill = f
 		}
+		if p.spilled += int64(len(b)); p.spilled > maxSpill {
+			return 0, raise(codeTooMuch, "TOO_MANY_ROWS_OR_BYTES", "The answer is longer than %d MiB, which is too much for wait_end_of_query: ask without it", maxSpill>>20)
+		}
 		return p.spill.Write(b)
 	}
 	if err := p.send(); err != nil {
 		return 0, err
 	}
-	return p.w.Write(b)
+	return p.pass(b)
+}
+
+// pass gives bytes to the client, part by part: one that takes none for
+// sendWait has lost its answer.
+func (p *reply) pass(b []byte) (n int, err error) {
+	control := http.NewResponseController(p.w)
+	for n < len(b) && err == nil {
+		if err = control.SetWriteDeadline(time.Now().Add(sendWait)); err == nil {
+			var m int
+			m, err = p.w.Write(b[n:min(len(b), n+sendPart)])
+			n += m
+		}
+	}
+	return n, err
 }
 
 // send sends the header and what was held back.
@@ -105,9 +134,9 @@ func (p *reply) send() error {
 		return nil
 	}
 	p.sent = true
-	p.w.Header().Set("X-ClickHouse-Summary", p.summary())
+	tell(p.w.Header(), "X-ClickHouse-Summary", p.summary())
 	p.w.WriteHeader(http.StatusOK)
-	_, err := p.w.Write(p.held)
+	_, err := p.pass(p.held)
 	p.held = nil
 	return err
 }
@@ -139,25 +168,27 @@ func (p *reply) finish() error {
 		}
 	}
 	if !p.sent {
-		size := int64(len(p.held))
-		if p.spill != nil {
-			n, err := p.spill.Seek(0, io.SeekCurrent)
-			if err != nil {
-				return err
-			}
-			size += n
+		p.w.Header().Set("Content-Length", strconv.FormatInt(int64(len(p.held))+p.spilled, 10))
+	}
+	if err := p.send(); err != nil {
+		return err
+	}
+	if p.spill != nil {
+		if _, err := p.spill.Seek(0, io.SeekStart); err != nil {
+			return err
 		}
-		p.w.Header().Set("Content-Length", strconv.FormatInt(size, 10))
+		if _, err := io.Copy(writerFunc(p.pass), p.spill); err != nil {
+			return err
+		}
 	}
-	if err := p.send(); err != nil || p.spill == nil {
-		return err
-	}
-	if _, err := p.spill.Seek(0, io.SeekStart); err != nil {
-		return err
-	}
-	_, err := io.Copy(p.w, p.spill)
-	return err
+	// The next request of the connection has its own time.
+	return http.NewResponseController(p.w).SetWriteDeadline(time.Time{})
 }
+
+// writerFunc is a function as a writer.
+type writerFunc func([]byte) (int, error)
+
+func (f writerFunc) Write(b []byte) (int, error) { return f(b) }
 
 // fail answers with the exception, or ends the answer with it.
 func (p *reply) fail(e *exception, version string) {
@@ -191,13 +222,17 @@ func worded(e *exception, version string) string {
 	return e.text + " (version " + version + " (official build))"
 }
 
+// tell sets a header in ClickHouse's own spelling, which Header.Set would
+// change: not everybody who looks for it in a log minds the case.
+func tell(h http.Header, name, value string) { h[name] = []string{value} }
+
 // refuse answers with an exception instead of a result.
 func refuse(w http.ResponseWriter, e *exception, version string) {
 	h := w.Header()
 	h.Del("Content-Encoding")
-	h.Del("X-ClickHouse-Format")
+	delete(h, "X-ClickHouse-Format")
 	h.Set("Content-Type", "text/plain; charset=UTF-8")
-	h.Set("X-ClickHouse-Exception-Code", strconv.Itoa(e.code))
+	tell(h, "X-ClickHouse-Exception-Code", strconv.Itoa(e.code))
 	w.WriteHeader(e.status())
 	_, _ = io.WriteString(w, worded(e, version)+"\n") // a client that is gone needs no answer
 }

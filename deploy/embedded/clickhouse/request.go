@@ -18,7 +18,8 @@ import (
 // INSERT begin; ClickHouse's default max_query_size, fourfold.
 const maxHead = 1 << 20
 
-// maxStatement is the longest statement that is taken, in bytes.
+// maxStatement is the longest statement that is taken, in bytes; of a reader
+// it is maxHead.
 const maxStatement = 64 << 20
 
 // notSettings are URL parameters of the HTTP interface itself; param_* are
@@ -47,8 +48,8 @@ type request struct {
 }
 
 // readRequest takes the statement from the URL, the body, or both: then it is
-// the URL's part, a line break, and the body.
-func readRequest(r *http.Request) (*request, error) {
+// the URL's part, a line break, and the body. It is at most longest bytes.
+func readRequest(r *http.Request, longest int) (*request, error) {
 	q := &request{url: r.URL.Query()}
 	if err := q.readURL(r); err != nil {
 		return nil, err
@@ -75,7 +76,7 @@ func readRequest(r *http.Request) (*request, error) {
 		}
 		body = io.MultiReader(strings.NewReader(first), body)
 	}
-	return q, q.readStatement(body)
+	return q, q.readStatement(body, longest)
 }
 
 func (q *request) readURL(r *http.Request) error {
@@ -119,7 +120,7 @@ func (q *request) readURL(r *http.Request) error {
 }
 
 // readStatement reads a statement, of an INSERT only up to its rows.
-func (q *request) readStatement(body io.Reader) error {
+func (q *request) readStatement(body io.Reader, longest int) error {
 	in := bufio.NewReaderSize(body, maxHead)
 	head, err := in.Peek(maxHead)
 	if err != nil && !errors.Is(err, io.EOF) {
@@ -132,12 +133,12 @@ func (q *request) readStatement(body io.Reader) error {
 		}
 		return nil
 	}
-	all, err := io.ReadAll(io.LimitReader(in, maxStatement+1))
+	all, err := io.ReadAll(io.LimitReader(in, int64(longest)+1))
 	if err != nil {
 		return badBody(err)
 	}
-	if len(all) > maxStatement {
-		return raise(codeQueryIsTooLarge, "QUERY_IS_TOO_LARGE", "The statement is longer than %d MiB: send rows with INSERT … FORMAT", maxStatement>>20)
+	if len(all) > longest {
+		return raise(codeQueryIsTooLarge, "QUERY_IS_TOO_LARGE", "The statement is longer than %d MiB: send rows with INSERT … FORMAT", longest>>20)
 	}
 	q.sql = string(all)
 	if strings.TrimSpace(q.sql) == "" {

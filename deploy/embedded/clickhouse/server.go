@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"time"
 
@@ -23,11 +24,18 @@ const (
 	killGrace   = 5 * time.Second  // for killed statements to notice
 	headerWait  = 10 * time.Second // for a client to send its request's header
 	idleTimeout = 2 * time.Minute  // of a kept-alive connection
+	bodyWait    = 30 * time.Second // for a reader to send its statement
 )
 
-// maxRunning is how many statements run at the same time, ClickHouse's own
-// default for max_concurrent_queries; more wait for their turn.
-const maxRunning = 100
+// How many statements run at the same time; more wait for their turn.
+const (
+	// maxRunning are by users who may write: ClickHouse's own default for
+	// max_concurrent_queries.
+	maxRunning = 100
+	// maxReading are by readers, who so can never take the writers' turns. A
+	// dashboard's panels beyond that many wait for one another.
+	maxReading = 8
+)
 
 // Options say what to serve.
 type Options struct {
@@ -51,7 +59,9 @@ type server struct {
 	version string
 	name    string
 	zone    string
-	running chan struct{}
+	running chan struct{} // one in it for each statement of a writer
+	reading chan struct{} // and of a reader
+	ration  uint64        // bytes of memory for a reader's statement
 }
 
 // Run serves the ClickHouse HTTP protocol until ctx ends. It then stops
@@ -87,7 +97,7 @@ func Run(ctx context.Context, o Options) error {
 	if err != nil {
 		return err
 	}
-	s := &server{engine: e, users: o.Users, log: log, running: make(chan struct{}, maxRunning)}
+	s := &server{engine: e, users: o.Users, log: log, running: make(chan struct{}, maxRunning), reading: make(chan struct{}, maxReading)}
 	if err := s.introduce(); err != nil {
 		return fmt.Errorf("ask the ClickHouse engine for its version: %w", err)
 	}
@@ -95,21 +105,27 @@ func Run(ctx context.Context, o Options) error {
 	return s.serve(ctx, o.Listener)
 }
 
-// introduce learns what every answer's header tells.
+// introduce learns what every answer's header tells, and how much memory the
+// engine allows itself.
 func (s *server) introduce() error {
 	ses, err := s.engine.session()
 	if err != nil {
 		return err
 	}
 	defer ses.close()
-	line, err := ses.value("SELECT version(), hostName(), timezone()")
+	line, err := ses.value("SELECT version(), hostName(), timezone(), getServerSetting('max_server_memory_usage')")
 	if err != nil {
 		return err
 	}
 	fields := strings.Split(line, "\t")
-	if len(fields) != 3 {
+	if len(fields) != 4 {
 		return fmt.Errorf("unexpected answer %q", line)
 	}
+	memory, err := strconv.ParseUint(fields[3], 10, 64)
+	if err != nil || memory < readerShare {
+		return fmt.Errorf("its memory is not bounded: %q", line)
+	}
+	s.ration = memory / readerShare
 	s.version, s.name, s.zone = fields[0], fields[1], fields[2]
 	return nil
 }
@@ -153,8 +169,8 @@ func (s *server) serve(ctx context.Context, l net.Listener) error {
 // ServeHTTP answers one request.
 func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h := w.Header()
-	h.Set("X-ClickHouse-Server-Display-Name", s.name)
-	h.Set("X-ClickHouse-Timezone", s.zone)
+	tell(h, "X-ClickHouse-Server-Display-Name", s.name)
+	tell(h, "X-ClickHouse-Timezone", s.zone)
 	switch {
 	case r.URL.Path == "/ping", r.URL.Path == "/replicas_status",
 		r.URL.Path == "/" && !r.URL.Query().Has("query") && (r.Method == http.MethodGet || r.Method == http.MethodHead):
@@ -170,12 +186,18 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		refuse(w, asException(err), s.version)
 		return
 	}
-	q, err := readRequest(r)
+	// The turn comes first, so that what is read of requests is bounded too.
+	leave, err := s.turn(r.Context(), user)
+	if err != nil {
+		return // the client is gone
+	}
+	defer leave()
+	q, err := s.read(w, r, user)
 	if err != nil {
 		refuse(w, asException(err), s.version)
 		return
 	}
-	h.Set("X-ClickHouse-Query-Id", q.id)
+	tell(h, "X-ClickHouse-Query-Id", q.id)
 	p, err := newReply(w, r, q)
 	if err != nil {
 		refuse(w, asException(err), s.version)
@@ -193,17 +215,41 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
+// turn waits until a statement of the user may run; the returned function
+// gives the turn to the next.
+func (s *server) turn(ctx context.Context, user User) (leave func(), err error) {
+	turns := s.running
+	if user.ReadOnly {
+		turns = s.reading
+	}
+	select {
+	case turns <- struct{}{}:
+		return func() { <-turns }, nil
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+// read reads the request. A reader has no rows to send, so its statement is
+// short and comes soon.
+func (s *server) read(w http.ResponseWriter, r *http.Request, user User) (*request, error) {
+	if !user.ReadOnly {
+		return readRequest(r, maxStatement)
+	}
+	control := http.NewResponseController(w)
+	if err := control.SetReadDeadline(time.Now().Add(bodyWait)); err != nil {
+		return nil, err
+	}
+	q, err := readRequest(r, maxHead)
+	// From here on the connection is only watched for the client's end.
+	return q, errors.Join(err, control.SetReadDeadline(time.Time{}))
+}
+
 // run runs the request's statement on a session of its own.
 func (s *server) run(r *http.Request, user User, q *request, p *reply) error {
-	select {
-	case s.running <- struct{}{}:
-		defer func() { <-s.running }()
-	case <-r.Context().Done():
-		return r.Context().Err()
-	}
 	var settings []string
 	if q.revision > 0 {
-		settings = append(settings, reencodable)
+		settings = reencodable
 	}
 	ses, err := s.engine.session(settings...)
 	if err != nil {
@@ -237,7 +283,7 @@ func (s *server) prepare(ses *session, user User, method string, q *request) err
 	}
 	switch {
 	case user.ReadOnly:
-		if err := ses.confine(); err != nil {
+		if err := ses.confine(s.ration); err != nil {
 			return err
 		}
 	case method != http.MethodPost && method != http.MethodPut:

@@ -280,7 +280,7 @@ func TestCodings(t *testing.T) {
 	for name, c := range codings {
 		var packed bytes.Buffer
 		w := c.write(&packed)
-		if _, err := io.WriteString(w, "SELECT number FROM numbers(300000)"); err != nil {
+		if _, err := io.WriteString(w, "SELECT number FROM numbers(200000)"); err != nil {
 			t.Fatal(err)
 		}
 		if err := w.Close(); err != nil {
@@ -297,9 +297,16 @@ func TestCodings(t *testing.T) {
 			t.Fatal(err)
 		}
 		b, err := io.ReadAll(r)
-		if err != nil || bytes.Count(b, []byte("\n")) != 300000 || !bytes.HasSuffix(b, []byte("\n299999\n")) {
+		if err != nil || bytes.Count(b, []byte("\n")) != 200000 || !bytes.HasSuffix(b, []byte("\n199999\n")) {
 			t.Errorf("%s: %d bytes, %v", name, len(b), err)
 		}
+	}
+	// A zstd frame of one raw block that asks for a window of 32 MiB.
+	if a := (call{body: "\x28\xb5\x2f\xfd\x00\x78\x41\x00\x00SELECT 1", header: http.Header{"Content-Encoding": {"zstd"}}}).do(t, ch); a.status != http.StatusBadRequest || !strings.Contains(a.body, "window") {
+		t.Errorf("a huge window: %d %s", a.status, a.body)
+	}
+	if a := (call{body: "\x28\xb5\x2f\xfd\x00\x68\x41\x00\x00SELECT 1", header: http.Header{"Content-Encoding": {"zstd"}}}).do(t, ch); a.body != "1\n" {
+		t.Errorf("a window of 8 MiB: %d %s", a.status, a.body)
 	}
 	if a := (call{params: values("query", "SELECT 1"), header: http.Header{"Accept-Encoding": {"gzip"}}}).do(t, ch); a.body != "1\n" {
 		t.Errorf("compressed without being asked: %q", a.body)

@@ -141,12 +141,12 @@ func splitInsert(sql string) (insertion, bool) {
 	if !sc.next().is("INSERT") || !sc.next().is("INTO") {
 		return insertion{}, false
 	}
-	t := sc.next()
-	if t.is("TABLE") || t.is("FUNCTION") {
-		t = sc.next()
+	if t := sc.next(); t.is("TABLE") || t.is("FUNCTION") {
+		sc.next()
 	}
-	// t is the table, or its database.
-	for t = sc.next(); t.isSign("."); t = sc.next() {
+	// The table, or its database, is behind us.
+	t := sc.next()
+	for ; t.isSign("."); t = sc.next() {
 		sc.next()
 	}
 	for ; ; t = sc.next() {
@@ -221,8 +221,9 @@ func outlineOf(sql string) outline {
 			sc.group()
 			t.to = sc.pos
 			o.format = ""
-		case last.is("FORMAT") && t.kind == word:
-			o.format, o.into = t.text, last.from
+		case last.is("FORMAT") && (t.kind == word || t.kind == quoted):
+			// The engine's own wording has quotes around Null, a keyword.
+			o.format, o.into = strings.Trim(t.text, "`\""), last.from
 		case o.format != "" && t.is("SETTINGS"):
 			// A SETTINGS clause behind FORMAT is the statement's last.
 			if rest := outlineOf(sql[t.to:]); rest.several {
