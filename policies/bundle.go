@@ -14,7 +14,7 @@ import (
 
 // FoldVersion is the version of what stands between an event and the facts: detectors and session
 // fold. It is part of the revision; whoever changes what either of them gives raises it.
-const FoldVersion = 1
+const FoldVersion = 2
 
 // Bundle is one revision of everything that decides: packs, parameters, lexicons and clauses.
 // It is immutable.

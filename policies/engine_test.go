@@ -44,6 +44,7 @@ func dreadful(jurisdiction string) *policies.Input {
 	yes := true
 	s := in.Session
 	s.Elder, s.Industry = &yes, "telecom"
+	s.NoElderChannel, s.NoElderChannelAt = "e-1", opened
 	s.Entrance.Label, s.Entrance.Notice = policies.NoLabel, false
 	s.Human.Waits[0].Joined, s.Human.Waits[0].JoinedAt = "e-20", opened+140_000
 	s.Human.Strikes, s.Human.StrikeThree, s.Human.StrikeThreeAt = 4, "e-15", opened+90_000
@@ -105,16 +106,16 @@ func TestCheckGivesWholeFindings(t *testing.T) {
 			Facts: []byte(`{"bot_texts":5,"full_at_text":0,"incomplete_at_text":0,"interface":"none","label_by_text":3,"label_scope":"session"}`),
 		},
 		{
-			Rule: "cn-elder-channel-missing", Pack: "cn", Severity: policies.Critical, Status: policies.Statute, At: opened,
+			Rule: "cn-elder-channel-missing", Pack: "cn", Severity: policies.Critical, Status: policies.Statute, Subject: "e-1", At: opened,
 			Facts: []byte(`{"elder":true,"elder_channel":false,"human_option_visible":true,"industry":"telecom"}`),
 		},
 		{
 			Rule: "cn-human-slow", Pack: "cn", Severity: policies.Medium, Status: policies.Policy, Subject: "e-20", At: opened + 140_000,
-			Facts: []byte(`{"asked":"e-9","asked_at":1790000040000,"joined":"e-20","joined_at":1790000140000,"limit_s":30}`),
+			Facts: []byte(`{"asked":"e-9","asked_at":1790000040000,"joined":"e-20","joined_at":1790000140000,"limit_s":30,"waited_ms":100000}`),
 		},
 		{
 			Rule: "cn-human-unreachable", Pack: "cn", Severity: policies.Critical, Status: policies.Policy, At: opened + 130_000,
-			Facts: []byte(`{"asked":"e-9","asked_at":1790000040000,"joined":"e-20","joined_at":1790000140000,"limit_s":90}`),
+			Facts: []byte(`{"asked":"e-9","asked_at":1790000040000,"joined":"e-20","joined_at":1790000140000,"limit_s":90,"waited_ms":100000}`),
 		},
 		{
 			Rule: "q-apology-loop", Pack: "quality", Severity: policies.Medium, Status: policies.Quality, Subject: "e-16", At: opened + 100_000,

@@ -21,6 +21,10 @@ type Facts struct {
 
 	Elder      *bool `json:"elder"`      // age ≥ 65 or elder_mode; nil: neither was reported
 	Accessible bool  `json:"accessible"` // customer.needs is not empty
+	// NoElderChannel is the event with which it was known that an elder is served and that the
+	// entrance offers no elder channel; "" while that is not so.
+	NoElderChannel   string `json:"no_elder_channel"`
+	NoElderChannelAt Millis `json:"no_elder_channel_at"`
 
 	Entrance *Entrance `json:"entrance"`
 	Bot      BotFacts  `json:"bot"`
@@ -75,11 +79,12 @@ type BotFacts struct {
 // Human is the way to a person.
 type Human struct {
 	// Strikes counts human requests before a person joined or priority was given, in the run that
-	// reached the most. StrikeThree is the third one.
+	// reached the most (99 is 99 or more). StrikeThree is the third one.
 	Strikes       int    `json:"strikes"`
 	StrikeThree   string `json:"strike_three"`
 	StrikeThreeAt Millis `json:"strike_three_at"`
-	// Waits are the times between asking for a person and what came of it, oldest first.
+	// Waits are the times between asking for a person and what came of it, oldest first. Of more than
+	// 64, those that were no longer than an earlier one are left out.
 	Waits []Wait `json:"waits"`
 }
 
@@ -88,10 +93,11 @@ type Human struct {
 type Wait struct {
 	Asked   string `json:"asked"` // event_id of the request
 	AskedAt Millis `json:"asked_at"`
-	// Refused is the first rejection, or bot text that neither offers nor starts a handoff.
+	// Refused is the first rejection, bot text that neither offers nor starts a handoff while none was
+	// offered or under way, or text of bot or system that all are busy.
 	Refused   string `json:"refused"`
 	RefusedAt Millis `json:"refused_at"`
-	Joined    string `json:"joined"` // event_id of handoff.accepted by a person
+	Joined    string `json:"joined"` // event_id of a person's handoff.accepted, or of the first text by one
 	JoinedAt  Millis `json:"joined_at"`
 	// EndedAt is the session's end when nobody had joined; 0 otherwise.
 	EndedAt Millis `json:"ended_at"`

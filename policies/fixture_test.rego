@@ -7,7 +7,7 @@ session := {
 	"industry": "internet",
 	"business_line": "default",
 	"province": "",
-	"opened": 1000000,
+	"opened": 1790000000000,
 	"closed": 0,
 	"closed_by": "",
 	"closed_as": "",
@@ -15,6 +15,8 @@ session := {
 	"resolved": null,
 	"elder": false,
 	"accessible": false,
+	"no_elder_channel": "",
+	"no_elder_channel_at": 0,
 	"entrance": null,
 	"bot": {
 		"spoke": false,

@@ -43,6 +43,8 @@ func (f *Facts) Value() ast.Value {
 		ast.Item(keyResolved, known(f.Resolved)),
 		ast.Item(keyElder, known(f.Elder)),
 		ast.Item(keyAccessible, truth(f.Accessible)),
+		ast.Item(keyNoElderChannel, text(f.NoElderChannel)),
+		ast.Item(keyNoElderChannelAt, moment(f.NoElderChannelAt)),
 		ast.Item(keyEntrance, f.Entrance.value()),
 		ast.Item(keyBot, f.Bot.value()),
 		ast.Item(keyHuman, f.Human.value()),
@@ -164,6 +166,8 @@ var (
 	keyResolved           = ast.StringTerm("resolved")
 	keyElder              = ast.StringTerm("elder")
 	keyAccessible         = ast.StringTerm("accessible")
+	keyNoElderChannel     = ast.StringTerm("no_elder_channel")
+	keyNoElderChannelAt   = ast.StringTerm("no_elder_channel_at")
 	keyEntrance           = ast.StringTerm("entrance")
 	keyBot                = ast.StringTerm("bot")
 	keyHuman              = ast.StringTerm("human")

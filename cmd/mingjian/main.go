@@ -40,8 +40,9 @@ type cli struct {
 }
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
+	// SIGHUP is a terminal that was closed: a reason to stop in order like the others.
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	context.AfterFunc(ctx, stop) // who interrupts twice does not want to wait
 	os.Exit(run(ctx, os.Args[1:]))
 }
 
@@ -57,6 +58,7 @@ func run(ctx context.Context, args []string) int {
 		fmt.Fprintf(os.Stderr, "mingjian: %v (see 'mingjian --help')\n", err)
 		return 2
 	}
+	os.Setenv("MINGJIAN_LOG_LEVEL", c.LogLevel.String()) // for the servers that up starts
 	log := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: c.LogLevel}))
 	command.BindTo(ctx, (*context.Context)(nil))
 	command.Bind(log)

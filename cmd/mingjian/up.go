@@ -25,7 +25,7 @@ import (
 const defaultListen = "127.0.0.1:8080"
 
 type upCommand struct {
-	Data             string        `help:"Data directory. Default: mingjian (with --demo: mingjian-demo) below the user's data directory." type:"path" placeholder:"DIR"`
+	Data             string        `help:"Data directory. Default: mingjian (with --demo: mingjian-demo) below the user's data directory." placeholder:"DIR"`
 	Demo             bool          `help:"Play a contact centre from the scenarios, with planted violations."`
 	Seed             uint64        `help:"Seed of the demo's choices." default:"1"`
 	Listen           string        `help:"Address of console and API; port 0 takes any free one." default:"${listen}"`

@@ -12,7 +12,7 @@ import (
 // where is how a command finds a system: by the data directory of a running 'up', or by addresses.
 // Passwords are never flags: they are in the data directory, or in MINGJIAN_CLICKHOUSE_PASSWORD.
 type where struct {
-	Data           string   `help:"Data directory of a running 'mingjian up'; without one, the default directory." type:"path" placeholder:"DIR"`
+	Data           string   `help:"Data directory of a running 'mingjian up'; without one, the default directory." placeholder:"DIR"`
 	Kafka          []string `help:"Kafka brokers, host:port, instead of those found in --data." placeholder:"BROKER"`
 	ClickHouse     string   `name:"clickhouse" help:"ClickHouse, http://host:8123 or clickhouse://host:9000, instead of the one found in --data." placeholder:"URL"`
 	ClickHouseUser string   `name:"clickhouse-user" help:"ClickHouse user; its password is read from MINGJIAN_CLICKHOUSE_PASSWORD." placeholder:"NAME"`

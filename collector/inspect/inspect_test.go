@@ -152,7 +152,7 @@ func TestRulesAreAskedWhenItMatters(t *testing.T) {
 	s := i.Open(says("e", 0, event.CustomerRole, "…"))
 	next := func(id string, at policies.Millis) {
 		t.Helper()
-		if _, err := i.Next(t.Context(), s, says(id, at, event.CustomerRole, "好的"), place(int64(len(s.Seen))), unread); err != nil {
+		if _, err := i.Next(t.Context(), s, says(id, at, event.CustomerRole, "好的"), place(int64(s.Count())), unread); err != nil {
 			t.Fatal(err)
 		}
 	}

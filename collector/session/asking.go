@@ -1,6 +1,8 @@
 package session
 
 import (
+	"slices"
+
 	"mingjian/policies"
 )
 
@@ -11,10 +13,20 @@ const (
 	withdrawal policies.Millis = 30_000
 )
 
-// asking is where the fold stands with requests for a person.
+// What an endless or hostile session may make the state hold. No real conversation comes near:
+// the bounds keep the state, its snapshot and each check small.
+const (
+	maxWaits  = 64
+	maxRecent = 64
+	// maxStrikes is where counting stops; each further request would be a new version of a finding.
+	maxStrikes = 99
+)
+
+// asking is where the fold stands with requests for a person. Stretches of requests between which a
+// person joined or priority was given are runs.
 type asking struct {
-	// Runs are the stretches of requests between which a person joined or priority was given.
-	Runs []run `json:"runs,omitempty"`
+	Past run   `json:"past,omitzero"`  // what the runs that are over came to
+	Runs []run `json:"runs,omitempty"` // those that may still change: the last, and any with a recent request
 	// Fresh: the next request begins a new run.
 	Fresh bool `json:"fresh,omitempty"`
 	// Recent are the unanswered requests that may still be withdrawn, oldest first; the last of a
@@ -22,7 +34,18 @@ type asking struct {
 	Recent []request `json:"recent,omitempty"`
 	// Wish is the newest request, as long as it was only clicked or only typed.
 	Wish wish `json:"wish,omitzero"`
+	// Offer is how far the service has come towards meeting the open wait.
+	Offer offer `json:"offer,omitempty"`
 }
+
+// offer is what the service has made of a request.
+type offer int
+
+const (
+	noOffer  offer = iota
+	offered        // a person was offered, and the customer has not spoken since
+	underway       // the hand-over has begun: announced, or queued
+)
 
 type run struct {
 	N       int             `json:"n"`
@@ -52,28 +75,79 @@ func (a *asking) requested(f *policies.Facts, id string, at policies.Millis, cli
 	if len(a.Runs) == 0 || a.Fresh {
 		a.Runs, a.Fresh = append(a.Runs, run{}), false
 	}
-	last := len(a.Runs) - 1
-	r := &a.Runs[last]
-	r.N++
-	if r.N == 3 {
-		r.Third, r.ThirdAt = id, at
-	}
 	a.forget(at)
-	a.Recent = append(a.Recent, request{At: at, Run: last})
+	last := len(a.Runs) - 1
+	if r := &a.Runs[last]; r.N < maxStrikes {
+		r.N++
+		if r.N == 3 {
+			r.Third, r.ThirdAt = id, at
+		}
+		a.Recent = append(a.Recent, request{At: at, Run: last})
+	}
 	a.count(f)
 
-	if a.open(f) == nil {
+	a.Offer = noOffer
+	if a.open(f) != nil {
+		return
+	}
+	if len(f.Human.Waits) == maxWaits {
+		f.Human.Waits = spared(f.Human.Waits)
+	}
+	if len(f.Human.Waits) < maxWaits {
 		f.Human.Waits = append(f.Human.Waits, policies.Wait{Asked: id, AskedAt: at})
 	}
 }
 
-// forget drops the requests that can no longer be withdrawn.
+// spared leaves out the latest answered wait that was no longer than an earlier one, if there is any:
+// whatever limit it broke, the earlier broke before it.
+func spared(waits []policies.Wait) []policies.Wait {
+	longest, at := policies.Millis(-1), -1
+	for i, w := range waits {
+		switch {
+		case w.JoinedAt == 0:
+		case w.JoinedAt-w.AskedAt <= longest:
+			at = i
+		default:
+			longest = w.JoinedAt - w.AskedAt
+		}
+	}
+	if at < 0 {
+		return waits
+	}
+	return slices.Delete(waits, at, at+1)
+}
+
+// forget drops the requests that can no longer be withdrawn, and then the runs that can no longer
+// change.
 func (a *asking) forget(now policies.Millis) {
-	n := 0
+	n := max(0, len(a.Recent)-maxRecent+1)
 	for n < len(a.Recent) && now-a.Recent[n].At >= withdrawal {
 		n++
 	}
-	a.Recent = append([]request(nil), a.Recent[n:]...)
+	a.Recent = slices.Delete(a.Recent, 0, n)
+
+	over := len(a.Runs) - 1
+	if len(a.Recent) > 0 {
+		over = a.Recent[0].Run
+	}
+	if over <= 0 {
+		return
+	}
+	for _, r := range a.Runs[:over] {
+		a.Past.add(r)
+	}
+	a.Runs = slices.Delete(a.Runs, 0, over)
+	for i := range a.Recent {
+		a.Recent[i].Run -= over
+	}
+}
+
+// add takes a later run into account: the most requests in one, and the first third request of any.
+func (r *run) add(later run) {
+	r.N = max(r.N, later.N)
+	if r.Third == "" {
+		r.Third, r.ThirdAt = later.Third, later.ThirdAt
+	}
 }
 
 // withdrawn takes back, in words, what was asked for in the last 30 s and not yet answered.
@@ -96,20 +170,44 @@ func (a *asking) withdrawn(f *policies.Facts, at policies.Millis) {
 	f.Human.Waits = waits
 }
 
-// count sums the runs up: the most requests in one, and the first third request of any.
+// declined hears a “no need” that does not say what for. It takes the request back, unless the service
+// has turned that away: then it may be what was put in its place that is not needed.
+func (a *asking) declined(f *policies.Facts, at policies.Millis) {
+	if w := a.open(f); w != nil && w.RefusedAt == 0 {
+		a.withdrawn(f, at)
+	}
+}
+
+// count sums the runs up.
 func (a *asking) count(f *policies.Facts) {
-	h := &f.Human
-	h.Strikes, h.StrikeThree, h.StrikeThreeAt = 0, "", 0
+	sum := a.Past
 	for _, r := range a.Runs {
-		h.Strikes = max(h.Strikes, r.N)
-		if h.StrikeThree == "" {
-			h.StrikeThree, h.StrikeThreeAt = r.Third, r.ThirdAt
-		}
+		sum.add(r)
+	}
+	f.Human.Strikes, f.Human.StrikeThree, f.Human.StrikeThreeAt = sum.N, sum.Third, sum.ThirdAt
+}
+
+// advanced notes that the service offered a person, or began the hand-over.
+func (a *asking) advanced(o offer) { a.Offer = max(a.Offer, o) }
+
+// answered notes that the customer spoke: what was only offered is the past.
+func (a *asking) answered() {
+	if a.Offer == offered {
+		a.Offer = noOffer
+	}
+}
+
+// passedOver notes a bot text that neither offers a person nor begins a hand-over. Small talk during
+// a hand-over, and what a bot adds to its offer, turn nobody away.
+func (a *asking) passedOver(f *policies.Facts, id string, at policies.Millis) {
+	if a.Offer == noOffer {
+		a.refused(f, id, at)
 	}
 }
 
 // refused notes that the service turned the open request away.
 func (a *asking) refused(f *policies.Facts, id string, at policies.Millis) {
+	a.Offer = noOffer
 	if w := a.open(f); w != nil && w.RefusedAt == 0 {
 		w.Refused, w.RefusedAt = id, at
 	}

@@ -34,6 +34,7 @@ func (s *State) Fold(e *event.Event, o Order, found signal.Set, d *signal.Detect
 	s.Seen.add(e.ID, o.Offset)
 	s.Last = max(s.Last, o.Offset)
 	s.open(e, d)
+	s.offer(e)
 	s.speak(e, found)
 	s.reach(e, found)
 	s.serve(e, found)
@@ -95,6 +96,17 @@ func (s *State) meet(c *event.Customer) {
 	f.Accessible = f.Accessible || len(c.Needs) > 0
 }
 
+// offer notes when it is known that an elder is served who is offered no elder channel.
+func (s *State) offer(e *event.Event) {
+	f := &s.Facts
+	switch lacking := f.Elder != nil && *f.Elder && f.Entrance != nil && !f.Entrance.ElderChannel; {
+	case !lacking:
+		f.NoElderChannel, f.NoElderChannelAt = "", 0
+	case f.NoElderChannelAt == 0:
+		f.NoElderChannel, f.NoElderChannelAt = e.ID, e.At
+	}
+}
+
 // enter merges what the source declares of its entrance into what was known (nil: nothing).
 func enter(known *policies.Entrance, e *event.Entrance, d *signal.Detector) *policies.Entrance {
 	out := policies.Entrance{Label: policies.NoLabel}
@@ -115,14 +127,19 @@ func (s *State) speak(e *event.Event, found signal.Set) {
 	if e.Kind != event.Message {
 		return
 	}
-	if e.Actor.Role != event.BotRole {
+	b := &s.Facts.Bot
+	switch e.Actor.Role {
+	case event.BotRole:
+	case event.SystemRole:
+		s.banner(e, found)
+		return
+	default:
 		s.at.FirstTurn = false
 		return
 	}
 	if !spoken(e) {
 		return
 	}
-	b := &s.Facts.Bot
 	b.Texts++
 	switch b.Texts {
 	case 1:
@@ -137,14 +154,29 @@ func (s *State) speak(e *event.Event, found signal.Set) {
 	if form != policies.FullLabel && b.Unlabelled == "" {
 		b.Unlabelled, b.UnlabelledAt, b.UnlabelledForm = e.ID, e.At, form
 	}
+	s.disclose(form, b.Texts)
+}
+
+// banner reads what the system tells in the conversation: a line such as “you are chatting with a
+// robot” discloses as much as a bot's own text, and belongs to the bot text that comes next.
+func (s *State) banner(e *event.Event, found signal.Set) {
+	b := &s.Facts.Bot
+	if found&signal.Notice != 0 && (s.at.FirstTurn || b.Texts == 0) {
+		b.FirstNotice = true
+	}
+	s.disclose(label(e, found), b.Texts+1)
+}
+
+// disclose notes a label that stands at a bot text. It counts before the session's end only.
+func (s *State) disclose(form policies.LabelForm, text int) {
 	if s.Facts.Closed != 0 {
-		return // a label counts before the session's end only
+		return
 	}
 	switch form {
 	case policies.FullLabel:
-		once(&b.FullAt, b.Texts)
+		once(&s.Facts.Bot.FullAt, text)
 	case policies.IncompleteLabel:
-		once(&b.IncompleteAt, b.Texts)
+		once(&s.Facts.Bot.IncompleteAt, text)
 	}
 }
 
@@ -182,21 +214,35 @@ func (s *State) reach(e *event.Event, found signal.Set) {
 		if e.Handoff != nil && e.Handoff.Priority {
 			a.prioritised()
 		}
+		a.advanced(underway)
 	case event.HandoffAccepted:
-		agent := e.Actor.Role == event.AgentRole || e.Handoff != nil && e.Handoff.AgentID != ""
-		if agent && !e.Actor.Automated {
+		// Who took it over may go unsaid; a bot, a machine and the customer are no person that came.
+		if !e.Actor.Automated && e.Actor.Role != event.BotRole && !byCustomer {
 			a.joined(f, e.ID, e.At)
 		}
 	case event.Message:
+		if byCustomer {
+			a.answered()
+		}
 		switch {
 		case byCustomer && found&signal.HumanRequest != 0:
 			a.requested(f, e.ID, e.At, false)
 		case byCustomer && found&signal.RequestWithdraw != 0:
 			a.withdrawn(f, e.At)
-		case e.Actor.Role == event.BotRole && spoken(e):
-			offers := found&(signal.HandoffOffer|signal.HandoffStart) != 0
-			if !offers || found&signal.Busy != 0 {
+		case byCustomer && found&signal.RequestDecline != 0:
+			a.declined(f, e.At)
+		case e.Actor.Role == event.AgentRole && !e.Actor.Automated && spoken(e):
+			a.joined(f, e.ID, e.At) // a person who speaks is there, whether or not that was reported apart
+		case e.Actor.Role == event.BotRole && spoken(e), e.Actor.Role == event.SystemRole && found&signal.Busy != 0:
+			switch {
+			case found&signal.Busy != 0:
 				a.refused(f, e.ID, e.At)
+			case found&signal.HandoffStart != 0:
+				a.advanced(underway)
+			case found&signal.HandoffOffer != 0:
+				a.advanced(offered)
+			default:
+				a.passedOver(f, e.ID, e.At)
 			}
 		}
 	}
@@ -208,7 +254,7 @@ func (s *State) serve(e *event.Event, found signal.Set) {
 	case done(e):
 		s.at.Apologies = 0
 	case e.Kind == event.Message && (e.Actor.Role == event.BotRole || e.Actor.Role == event.AgentRole):
-		if found&signal.Apology == 0 || found&signal.Action != 0 {
+		if found&signal.Apology == 0 || found&(signal.Action|signal.HandoffOffer|signal.HandoffStart) != 0 {
 			s.at.Apologies = 0
 			return
 		}
@@ -276,7 +322,8 @@ func same(a, b *policies.Facts) bool {
 		a.Jurisdiction == b.Jurisdiction && a.Channel == b.Channel && a.Industry == b.Industry &&
 		a.BusinessLine == b.BusinessLine && a.Province == b.Province && a.Opened == b.Opened &&
 		a.Closed == b.Closed && a.ClosedBy == b.ClosedBy && a.ClosedAs == b.ClosedAs && a.ClosedID == b.ClosedID &&
-		a.Accessible == b.Accessible
+		a.Accessible == b.Accessible &&
+		a.NoElderChannel == b.NoElderChannel && a.NoElderChannelAt == b.NoElderChannelAt
 }
 
 func sameValue[T comparable](a, b *T) bool {

@@ -37,6 +37,11 @@ func by(role event.Role) func(*event.Event) { return func(e *event.Event) { e.Ac
 
 func automated(e *event.Event) { e.Actor.Automated = true }
 
+func automatedStep(s step) step {
+	automated(&s.e)
+	return s
+}
+
 func priority(e *event.Event) { e.Handoff = &event.Handoff{Priority: true} }
 
 // folded runs steps in order; the n-th has the id "en" and the offset n, counted from 1.
@@ -115,10 +120,50 @@ func TestWaits(t *testing.T) {
 			want:    []policies.Wait{wait("e1", 1, refused("e3", 3))},
 			strikes: 1,
 		},
-		"an agent's or the system's text refuses nothing": {
-			steps:   []step{says(1, customer, asks), says(2, event.SystemRole, 0), says(3, agent, 0)},
+		"the system's text refuses nothing": {
+			steps:   []step{says(1, customer, asks), says(2, event.SystemRole, 0)},
 			want:    []policies.Wait{wait("e1", 1)},
 			strikes: 1,
+		},
+		"unless it says that all are busy": {
+			steps:   []step{says(1, customer, asks), says(2, event.SystemRole, signal.Busy)},
+			want:    []policies.Wait{wait("e1", 1, refused("e2", 2))},
+			strikes: 1,
+		},
+		"a person who speaks has joined": {
+			steps:   []step{says(1, customer, asks), says(3, agent, 0)},
+			want:    []policies.Wait{wait("e1", 1, joined("e2", 3))},
+			strikes: 1,
+		},
+		"a machine that speaks as an agent has not": {
+			steps:   []step{says(1, customer, asks), automatedStep(says(3, agent, 0))},
+			want:    []policies.Wait{wait("e1", 1)},
+			strikes: 1,
+		},
+		"asking the person who is there": {
+			steps:   []step{says(1, customer, asks), does(5, event.HandoffAccepted, by(agent)), says(60, customer, asks), says(65, agent, 0)},
+			want:    []policies.Wait{wait("e1", 1, joined("e2", 5)), wait("e3", 60, joined("e4", 65))},
+			strikes: 1,
+		},
+		"small talk after the hand-over was announced": {
+			steps:   []step{says(1, customer, asks), says(2, bot, signal.HandoffStart), says(3, bot, 0), says(9, customer, 0), says(10, bot, 0)},
+			want:    []policies.Wait{wait("e1", 1)},
+			strikes: 1,
+		},
+		"small talk in the queue, then all are busy": {
+			steps:   []step{says(1, customer, asks), does(2, event.HandoffQueued), says(3, bot, 0), says(10, bot, signal.Busy)},
+			want:    []policies.Wait{wait("e1", 1, refused("e4", 10))},
+			strikes: 1,
+		},
+		"an offer holds until the customer answers it": {
+			steps:   []step{says(1, customer, asks), says(2, bot, signal.HandoffOffer), says(3, bot, 0), says(4, customer, 0), says(5, bot, 0)},
+			want:    []policies.Wait{wait("e1", 1, refused("e5", 5))},
+			strikes: 1,
+		},
+		"asking again and being passed over": {
+			steps:   []step{says(1, customer, asks), says(2, bot, signal.HandoffStart), says(20, customer, asks), says(21, bot, 0)},
+			want:    []policies.Wait{wait("e1", 1, refused("e4", 21))},
+			strikes: 2,
 		},
 		"a bot picture without text refuses nothing": {
 			steps: []step{says(1, customer, asks), does(2, event.Message, by(bot))},
@@ -133,8 +178,12 @@ func TestWaits(t *testing.T) {
 			steps: []step{says(1, customer, asks), does(2, event.HandoffAccepted, func(e *event.Event) { e.Handoff = &event.Handoff{AgentID: "a"} })},
 			want:  []policies.Wait{wait("e1", 1, joined("e2", 2))}, strikes: 1,
 		},
-		"accepted by nobody known": {
+		"accepted, the system says, by whom it does not": {
 			steps: []step{says(1, customer, asks), does(2, event.HandoffAccepted, by(event.SystemRole))},
+			want:  []policies.Wait{wait("e1", 1, joined("e2", 2))}, strikes: 1,
+		},
+		"a bot that accepts is nobody": {
+			steps: []step{says(1, customer, asks), does(2, event.HandoffAccepted, by(bot))},
 			want:  []policies.Wait{wait("e1", 1)}, strikes: 1,
 		},
 		"clicked and typed within 10 s is one": {
@@ -327,6 +376,13 @@ func TestOpening(t *testing.T) {
 	}
 	if f.Elder == nil || !*f.Elder || !f.Accessible {
 		t.Errorf("elder %v, accessible %v: a later report is merged", f.Elder, f.Accessible)
+	}
+	if f.NoElderChannel != "" || f.NoElderChannelAt != 0 {
+		t.Errorf("no elder channel at %q, but there is one", f.NoElderChannel)
+	}
+	aged := does(1, event.Message, func(e *event.Event) { e.Customer = &event.Customer{Age: &age} })
+	if f := folded(t, opened, aged, aged).Facts; f.NoElderChannel != "e2" || f.NoElderChannelAt != start+second {
+		t.Errorf("no elder channel at %q (%d), want where the age became known", f.NoElderChannel, f.NoElderChannelAt)
 	}
 	want := policies.Entrance{HumanOptionVisible: true, ElderChannel: true, Label: policies.NoLabel}
 	if f.Entrance == nil || *f.Entrance != want {

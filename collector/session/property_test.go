@@ -45,7 +45,7 @@ func conversation(t *rapid.T) []placed {
 			e.Entrance = &event.Entrance{ElderChannel: new(bool)}
 			e.Handoff = &event.Handoff{Priority: true}
 		}
-		out = append(out, placed{e, Order{at, int64(offsets[i])}, signal.Set(rapid.Uint32Range(0, 1<<10-1).Draw(t, "found"))})
+		out = append(out, placed{e, Order{at, int64(offsets[i])}, signal.Set(rapid.Uint32Range(0, 1<<11-1).Draw(t, "found"))})
 	}
 	return out
 }

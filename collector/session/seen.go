@@ -1,20 +1,29 @@
 package session
 
 import (
+	"cmp"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"slices"
 
 	"github.com/cespare/xxhash/v2"
 )
 
-// Seen is the set of a session's events: sorted hashes of event ids with the offset at which each
-// first came, 16 bytes an event instead of the id itself.
+// Seen is the set of a session's events: hashes of event ids with the offset at which each first
+// came, 16 bytes an event instead of the id itself.
 //
 // Two different ids of one session that hash alike would make the second look like a repeat. With
 // 64 bits that happens to a session of n events with odds of about n²/2⁶⁵: 3·10⁻¹⁴ at a thousand
 // events, so once in 10¹⁰ sessions even if there were 60,000 events in each.
-type Seen []Sight
+type Seen struct {
+	// Both are sorted. An event goes into young, which joins old when it is full: putting each into
+	// one long list would cost an endless session the square of its length.
+	old, young []Sight
+}
+
+// maxYoung is where young joins old.
+const maxYoung = 512
 
 // Sight is one distinct event: xxHash64 of its event_id, and its offset.
 type Sight struct {
@@ -23,44 +32,57 @@ type Sight struct {
 }
 
 // First returns the offset at which an event_id first came.
-func (s Seen) First(eventID string) (offset int64, ok bool) {
-	i, ok := s.find(xxhash.Sum64String(eventID))
-	if !ok {
-		return 0, false
+func (s *Seen) First(eventID string) (offset int64, ok bool) {
+	h := xxhash.Sum64String(eventID)
+	for _, part := range [...][]Sight{s.young, s.old} {
+		if i, ok := find(part, h); ok {
+			return part[i].Offset, true
+		}
 	}
-	return s[i].Offset, true
+	return 0, false
 }
 
 // add notes an event; one that is there already keeps its offset.
 func (s *Seen) add(eventID string, offset int64) {
-	h := xxhash.Sum64String(eventID)
-	i, ok := s.find(h)
-	if ok {
+	if _, ok := s.First(eventID); ok {
 		return
 	}
-	if len(*s) == cap(*s) {
-		// A quarter at a time, where append would double: it is most of what an open session keeps.
-		*s = append(make(Seen, 0, len(*s)+len(*s)/4+4), *s...)
+	if len(s.young) == maxYoung {
+		s.old, s.young = s.sorted(), nil
 	}
-	*s = slices.Insert(*s, i, Sight{Hash: h, Offset: offset})
+	if len(s.young) == cap(s.young) {
+		// A quarter at a time, where append would double: it is most of what an open session keeps.
+		s.young = append(make([]Sight, 0, len(s.young)+len(s.young)/4+4), s.young...)
+	}
+	one := Sight{Hash: xxhash.Sum64String(eventID), Offset: offset}
+	i, _ := find(s.young, one.Hash)
+	s.young = slices.Insert(s.young, i, one)
 }
 
-func (s Seen) find(hash uint64) (int, bool) {
-	return slices.BinarySearchFunc(s, hash, func(a Sight, h uint64) int {
-		switch {
-		case a.Hash < h:
-			return -1
-		case a.Hash > h:
-			return 1
+func (s *Seen) count() int { return len(s.old) + len(s.young) }
+
+// sorted is the whole set.
+func (s *Seen) sorted() []Sight {
+	out := make([]Sight, 0, s.count())
+	old, young := s.old, s.young
+	for len(old) > 0 && len(young) > 0 {
+		if old[0].Hash < young[0].Hash {
+			out, old = append(out, old[0]), old[1:]
+		} else {
+			out, young = append(out, young[0]), young[1:]
 		}
-		return 0
-	})
+	}
+	return append(append(out, old...), young...)
 }
 
-// bytes is 16 bytes an event, big endian.
-func (s Seen) bytes() []byte {
-	out := make([]byte, 0, 16*len(s))
-	for _, one := range s {
+func find(part []Sight, hash uint64) (int, bool) {
+	return slices.BinarySearchFunc(part, hash, func(a Sight, h uint64) int { return cmp.Compare(a.Hash, h) })
+}
+
+// bytes is 16 bytes an event, big endian, sorted.
+func (s *Seen) bytes() []byte {
+	out := make([]byte, 0, 16*s.count())
+	for _, one := range s.sorted() {
 		out = binary.BigEndian.AppendUint64(out, one.Hash)
 		out = binary.BigEndian.AppendUint64(out, uint64(one.Offset))
 	}
@@ -68,16 +90,25 @@ func (s Seen) bytes() []byte {
 }
 
 // readSeen reads what bytes gave.
-func readSeen(data []byte) (Seen, error) {
+func readSeen(data []byte) (s Seen, err error) {
 	if len(data)%16 != 0 {
-		return nil, fmt.Errorf("seen events: %d bytes are not a multiple of 16", len(data))
+		return s, fmt.Errorf("seen events: %d bytes are not a multiple of 16", len(data))
 	}
-	var s Seen
+	all := make([]Sight, 0, len(data)/16)
 	for ; len(data) > 0; data = data[16:] {
-		s = append(s, Sight{
+		all = append(all, Sight{
 			Hash:   binary.BigEndian.Uint64(data),
 			Offset: int64(binary.BigEndian.Uint64(data[8:])),
 		})
+	}
+	if !slices.IsSortedFunc(all, func(a, b Sight) int { return cmp.Compare(a.Hash, b.Hash) }) {
+		return s, errors.New("seen events: out of order")
+	}
+	switch {
+	case len(all) > maxYoung:
+		s.old = all
+	case len(all) > 0:
+		s.young = all
 	}
 	return s, nil
 }

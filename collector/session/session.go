@@ -83,7 +83,7 @@ func New(id, tenant string) *State {
 }
 
 // Count is the number of distinct events folded.
-func (s *State) Count() int { return len(s.Seen) }
+func (s *State) Count() int { return s.Seen.count() }
 
 // Late reports whether an event at this place must be folded before others that already were, or
 // before the end that silence has given the session in the meantime.

@@ -14,27 +14,27 @@ import (
 
 func TestNormalise(t *testing.T) {
 	for in, want := range map[string]string{
-		"":                      "",
-		" \n，。 ":                "",
-		"转🤲人工":                  "转人工",
-		"转\u200b人\ufeff工":       "转人工",
-		"轉 人 工！":                "转人工",
-		"ＡＩ　生成":                 "ai生成",
-		"由 AI 生成":               "由ai生成",
-		"I’m  an AI\tassistant": "im an ai assistant",
-		"AI-generated":          "ai generated",
-		"Eva - your bot":        "eva\nyour bot",
-		"A.I. here":             "ai\nhere",
-		"3.5 元，好":               "3.5元\n好",
-		"atención Straße Über":  "atencion straße uber",
-		"𝐡𝐮𝐦𝐚𝐧":                 "human",
-		"电话⟦phone⟧，转人工":         "电话⟦\n转人工",
-		"⟦没有结束":                 "没有结束",
-		"“人工”客服":                "人工客服",
-		"好的。\n\n谢谢":             "好的\n谢谢",
-		"\xFF人工":                "人工",
-		"한국어 상담":                "한국어 상담",
-		"ﬁne①":                  "fine1",
+		"":                           "",
+		" \n，。 ":                     "",
+		"转🤲人工":                       "转人工",
+		"转\u200b人\ufeff工":            "转人工",
+		"轉 人 工！":                     "转人工",
+		"ＡＩ　生成":                      "ai生成",
+		"由 AI 生成":                    "由ai生成",
+		"I’m  an AI\tassistant":      "im an ai assistant",
+		"AI-generated":               "ai generated",
+		"Eva - your bot":             "eva\nyour bot",
+		"An A.I. here. At x.com. Go": "an ai here\nat xcom\ngo",
+		"3.5 元，好":                    "3.5元\n好",
+		"atención Straße Über":       "atencion straße uber",
+		"𝐡𝐮𝐦𝐚𝐧":                      "human",
+		"电话⟦phone⟧，转人工":              "电话⟦\n转人工",
+		"⟦没有结束":                      "没有结束",
+		"“人工”客服":                     "人工客服",
+		"好的。\n\n谢谢":                  "好的\n谢谢",
+		"\xFF人工":                     "人工",
+		"한국어 상담":                     "한국어 상담",
+		"ﬁne①":                       "fine1",
 	} {
 		if got := string(normalise(nil, in)); got != want {
 			t.Errorf("%q: got %q, want %q", in, got, want)
@@ -155,7 +155,7 @@ func TestAnalyse(t *testing.T) {
 // pattern on the whole text.
 func TestWakingPatternsLosesNoMatch(t *testing.T) {
 	d := detector(t)
-	for _, file := range []string{"human_request.txt", "label.txt", "notice.txt", "apology.txt", "service.txt", "request_withdraw.txt"} {
+	for _, file := range []string{"human_request.txt", "label.txt", "notice.txt", "apology.txt", "service.txt", "request_withdraw.txt", "request_decline.txt"} {
 		for _, row := range utterances(t, file, 1) {
 			for _, s := range []*scanner{d.customer, d.service, d.shown} {
 				f := s.scan("您好。" + row[1] + "，谢谢")

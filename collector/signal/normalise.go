@@ -119,7 +119,11 @@ func normalise(out []byte, text string) []byte {
 			c = table[r]
 		}
 		if c == hyphen || c == dot {
-			c = joint(c, last, next(table, text[i:]), space)
+			if initials := c == dot && i >= 3 && text[i-3] == '.' && last >= 'a' && last <= 'z'; initials {
+				c = dropped // the last dot of A.I., which ends no clause
+			} else {
+				c = joint(c, last, next(table, text[i:]), space)
+			}
 		}
 		switch c {
 		case dropped:

@@ -33,11 +33,12 @@ const (
 	HandoffOffer                    // offers a person, a queue position or another way to one
 	HandoffStart                    // announces the hand-over itself (正在为您转接)
 	Busy                            // "all agents are busy / off duty" without a way on
+	RequestDecline                  // the customer says “no need” and not what for; never beside the other two of the customer's
 )
 
 var names = [...]string{
 	"human_request", "request_withdraw", "label_full", "label_incomplete", "notice", "apology",
-	"action", "handoff_offer", "handoff_start", "busy",
+	"action", "handoff_offer", "handoff_start", "busy", "request_decline",
 }
 
 // Names lists what is in the set, in a fixed order, as stored with the interaction; nil for nothing.
@@ -53,7 +54,7 @@ func (s Set) Names() []string {
 
 // The lexicons that detectors read, in the order in which each scanner numbers them.
 var (
-	customerLexicons  = []string{"human_request", "request_withdraw"}
+	customerLexicons  = []string{"human_request", "request_withdraw", "request_decline"}
 	serviceLexicons   = []string{"label_full", "label_incomplete", "notice", "apology", "action", "handoff_offer", "handoff_start", "busy"}
 	interfaceLexicons = []string{"ai_element", "generation_element"}
 )
@@ -62,6 +63,7 @@ var (
 const (
 	inRequest = iota
 	inWithdraw
+	inDecline
 )
 
 // Places in serviceLexicons.
@@ -129,6 +131,8 @@ func (d *Detector) detectCustomer(text string) Set {
 		return HumanRequest
 	case f.any(inWithdraw):
 		return RequestWithdraw
+	case f.any(inDecline):
+		return RequestDecline
 	}
 	return 0
 }

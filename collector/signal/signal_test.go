@@ -58,6 +58,7 @@ func TestEachUtteranceIsReadAsAPersonWould(t *testing.T) {
 	}{
 		{"human_request.txt", event.CustomerRole, HumanRequest, 60},
 		{"request_withdraw.txt", event.CustomerRole, RequestWithdraw, 1},
+		{"request_decline.txt", event.CustomerRole, RequestDecline, 1},
 		{"label.txt", event.BotRole, LabelFull | LabelIncomplete, 60},
 		{"notice.txt", event.BotRole, Notice, 60},
 		{"apology.txt", event.BotRole, Apology, 60},

@@ -8,19 +8,21 @@ package mingjian.cn.elder
 # description: >-
 #   An elder customer was served and the entrance offers no channel for elders. An entrance that
 #   was reported without the field counts as not offering it. Where age and elder mode, or the
-#   entrance, were not reported the rule is not assessable.
+#   entrance, were not reported the rule is not assessable. Found at the event with which both were
+#   known, usually the opening.
 # custom:
 #   id: cn-elder-channel-missing
 #   severity: critical
 #   status: policy
 #   status_when:
-#     - {status: statute, when: {zh: 行业为电信, en: the industry is telecom}}
+#     - {status: statute, when: {zh: 行业为电信，且会话始于2023年9月1日（无障碍环境建设法施行）及以后, en: the industry is telecom and the session was opened on or after 1 September 2023}}
 #   systemic: false
 #   clauses: [cn-65-direct, cn-afe-34]
 #   title_zh: 没有老年人专属通道
 #   description_zh: >-
 #     服务对象为老年客户（年满65周岁或使用长辈模式），而入口没有提供老年人通道。
 #     已申报的入口缺少该字段的，视为没有提供。年龄与长辈模式均未申报，或入口未申报的，不予判定。
+#     以两者均已知晓的事件为准，通常即会话开始。
 #   remedy:
 #     zh: 为年满65周岁的用户提供一键直达人工的入口，不经菜单，并在入口信息中如实申报。
 #     en: Give customers of 65 and over one key straight to a person, past all menus, and declare it in the entrance.
@@ -28,8 +30,8 @@ finding contains {
 	"id": "cn-elder-channel-missing",
 	"severity": "critical",
 	"status": status,
-	"subject": "",
-	"at": input.session.opened,
+	"subject": input.session.no_elder_channel,
+	"at": input.session.no_elder_channel_at,
 	"facts": {
 		"elder": true,
 		"elder_channel": false,
@@ -58,4 +60,8 @@ not_assessable contains {
 
 default status := "policy"
 
-status := "statute" if input.session.industry == "telecom"
+# The Accessible Environment Law is in force since 2023-09-01, midnight in Beijing.
+status := "statute" if {
+	input.session.industry == "telecom"
+	input.session.opened >= 1693497600000
+}

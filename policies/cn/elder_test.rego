@@ -4,7 +4,12 @@ import data.mingjian.cn.elder
 import data.mingjian.fixture
 
 elder_with(entrance, more) := fixture.changed(object.union(
-	{"elder": true, "entrance": object.union(fixture.entrance, entrance)},
+	{
+		"elder": true,
+		"no_elder_channel": "e0",
+		"no_elder_channel_at": 1790000000000,
+		"entrance": object.union(fixture.entrance, entrance),
+	},
 	more,
 ))
 
@@ -13,8 +18,8 @@ test_no_channel if {
 	f.id == "cn-elder-channel-missing"
 	f.severity == "critical"
 	f.status == "policy"
-	f.subject == ""
-	f.at == 1000000
+	f.subject == "e0"
+	f.at == 1790000000000
 	f.facts.elder_channel == false
 	elder.not_assessable == set() with input as elder_with({}, {})
 }
@@ -22,6 +27,11 @@ test_no_channel if {
 test_statute_in_telecom if {
 	some f in elder.finding with input as elder_with({}, {"industry": "telecom"})
 	f.status == "statute"
+}
+
+test_before_the_law if {
+	some f in elder.finding with input as elder_with({}, {"industry": "telecom", "opened": 1693497599999})
+	f.status == "policy"
 }
 
 test_channel_offered if {

@@ -14,7 +14,8 @@ package mingjian.cn.human
 # title: Person not reached
 # description: >-
 #   A person was asked for and none joined within human_wait_max_s: found at the moment the limit
-#   passed, and a person who joins after it does not cure it. Where the session ended before the
+#   passed, and a person who joins after it does not cure it (one who speaks has joined, also where
+#   no handoff.accepted was reported). Where the session ended before the
 #   limit without a person it is found at the end, unless the customer left within human_grace_s of
 #   asking and nothing had been refused (the service had no fair time). A refusal alone is not yet
 #   found, since a person within the limit cures it, but it takes the grace away and is cited.
@@ -27,7 +28,8 @@ package mingjian.cn.human
 #   clauses: [cn-miit-dialtest, cn-miit-26-hotline]
 #   title_zh: 人工客服无法接通
 #   description_zh: >-
-#     客户要求人工，而在 human_wait_max_s 秒内无人接入：以限期届满之时为准，之后才接入不能补救。
+#     客户要求人工，而在 human_wait_max_s 秒内无人接入：以限期届满之时为准，之后才接入不能补救
+#     （坐席已发言的视为已接入，即使未上报 handoff.accepted）。
 #     限期之前会话已结束而仍无人接入的，以结束之时为准；但客户在提出后 human_grace_s 秒内自行离开、
 #     且此前未被拒绝的除外（服务方没有合理的时间）。仅有拒绝尚不构成，限期内有人接入即可补救，
 #     但拒绝使上述宽限不再适用，并在事实中列出。多次等待中报告最早的一次。
@@ -133,8 +135,12 @@ refused_before_end(wait) if {
 	wait.refused_at <= wait.ended_at
 }
 
-# told is a wait for a reader: what has happened in it, and the limit it is held to.
+# told is a wait for a reader: what has happened in it, how long it was once it was over, and the limit
+# it is held to.
 told(wait, seconds) := object.union(
 	{"limit_s": seconds},
-	{name: value | some name, value in wait; not value in {0, ""}},
+	{name: value |
+		some name, value in object.union(wait, {"waited_ms": max([wait.joined_at, wait.ended_at, wait.asked_at]) - wait.asked_at})
+		not value in {0, ""}
+	},
 )

@@ -60,7 +60,7 @@ test_slow if {
 	f.status == "policy"
 	f.subject == "in"
 	f.at == 2031000
-	f.facts == {"asked": "ask", "asked_at": 2000000, "joined": "in", "joined_at": 2031000, "limit_s": 30}
+	f.facts == {"asked": "ask", "asked_at": 2000000, "joined": "in", "joined_at": 2031000, "limit_s": 30, "waited_ms": 31000}
 }
 
 test_earliest_slow_wait if {

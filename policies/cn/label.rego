@@ -22,6 +22,8 @@ package mingjian.cn.label
 #   id: cn-ai-label-missing
 #   severity: critical
 #   status: statute
+#   status_when:
+#     - {status: draft, when: {zh: 会话早于2023年1月10日（深度合成管理规定施行）, en: the session was opened before 10 January 2023}}
 #   systemic: true
 #   clauses: [cn-label-4-text, cn-ds-17-label]
 #   title_zh: 生成文本没有人工智能标识
@@ -34,7 +36,7 @@ package mingjian.cn.label
 finding contains {
 	"id": "cn-ai-label-missing",
 	"severity": "critical",
-	"status": "statute",
+	"status": since(1673280000000), # 2023-01-10, midnight in Beijing
 	"subject": lapse.subject,
 	"at": lapse.at,
 	"facts": shown,
@@ -52,6 +54,8 @@ finding contains {
 #   id: cn-ai-label-incomplete
 #   severity: high
 #   status: statute
+#   status_when:
+#     - {status: draft, when: {zh: 会话早于2025年9月1日（GB 45438—2025实施）, en: the session was opened before 1 September 2025}}
 #   systemic: true
 #   clauses: [cn-gb45438-text, cn-gb45438-ui]
 #   title_zh: 人工智能标识缺少要素
@@ -64,7 +68,7 @@ finding contains {
 finding contains {
 	"id": "cn-ai-label-incomplete",
 	"severity": "high",
-	"status": "statute",
+	"status": since(1756656000000), # 2025-09-01, midnight in Beijing
 	"subject": lapse.subject,
 	"at": lapse.at,
 	"facts": shown,
@@ -72,6 +76,11 @@ finding contains {
 	input.session.bot.spoke == true
 	lapse.form == "incomplete"
 }
+
+# since is what breaking a law means that is in force since a moment.
+since(moment) := "statute" if {
+	input.session.opened >= moment
+} else := "draft"
 
 # lapse is where a full label was due and none was shown: the event, its moment, and what was shown.
 lapse := {"subject": judged.subject, "at": judged.at, "form": form} if {

@@ -130,3 +130,14 @@ test_every_turn if {
 test_form_of_turn_does_not_count_for_session if {
 	ids == {"cn-ai-label-missing"} with input as spoken({"unlabelled_form": "incomplete"})
 }
+
+test_before_the_law if {
+	some f in label.finding with input as object.union(spoken({}), {"session": {"opened": 1673279999999}})
+	f.id == "cn-ai-label-missing"
+	f.status == "draft"
+	some g in label.finding with input as object.union(spoken({"incomplete_at": 1}), {"session": {"opened": 1756655999999}})
+	g.id == "cn-ai-label-incomplete"
+	g.status == "draft"
+	some h in label.finding with input as object.union(spoken({}), {"session": {"opened": 1756655999999}})
+	h.status == "statute"
+}

@@ -37,3 +37,10 @@ test_notice_in_interface if {
 test_no_bot if {
 	notice.finding == set() with input as fixture.changed({"jurisdiction": "EU"})
 }
+
+test_before_the_article_applied if {
+	some f in notice.finding with input as object.union(spoken({}), {"session": {"opened": 1785621599999}})
+	f.status == "draft"
+	some g in notice.finding with input as object.union(spoken({}), {"session": {"opened": 1785621600000}})
+	g.status == "statute"
+}
