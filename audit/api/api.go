@@ -83,6 +83,7 @@ func New(ctx context.Context, o Options) (*Service, error) {
 	config := huma.DefaultConfig("Mingjian", o.Version)
 	config.OpenAPIPath, config.DocsPath, config.SchemasPath = "", "", "" // described below, as a route like all others
 	config.CreateHooks = nil                                             // no $schema in responses
+	config.Servers = []*huma.Server{{URL: "/"}}
 	config.Components.SecuritySchemes = map[string]*huma.SecurityScheme{"bearer": {Type: "http", Scheme: "bearer"}}
 	at := identity.Mounting{Mux: guarded, API: humago.New(guarded, config), Log: o.Log}
 	for _, r := range s.routes {
@@ -91,7 +92,7 @@ func New(ctx context.Context, o Options) (*Service, error) {
 	if err := described.of(at.API); err != nil {
 		return nil, err
 	}
-	mux.HandleFunc("/", guarded.guard.Protect(identity.Public, notFound(pages)))
+	mux.HandleFunc("/", guarded.guard.Protect(identity.Public, notFound(pages, mux)))
 	s.handler = secure(mux, pages)
 	return s, nil
 }

@@ -294,6 +294,59 @@ func TestATenantsPersonSeesThatTenantOnly(t *testing.T) {
 	}
 }
 
+// TestTenantsWithOneSessionIDNeverMeet asks every route that shows the record, as the people of two
+// tenants who have a session of one id.
+func TestTenantsWithOneSessionIDNeverMeet(t *testing.T) {
+	s := start(t)
+	of := func(tenant, secret string, opened time.Time) {
+		s.record.Add(consoletest.Session("s-both", opened, "app", "line-"+tenant, "CN").
+			Say(1, "bot", secret).Found("cn-ai-label-missing", 0, 1, "statute", `{"bot_texts":1}`).Of(tenant).Done())
+	}
+	of("acme", "secret of acme", consoletest.Now.Add(-time.Hour))
+	of("default", "secret of default", consoletest.Now.Add(-time.Minute)) // the newer one
+	if answer, body := s.do("officer", "POST", "/api/v1/cases", `{"tenant":"default","session_id":"s-both","kind":"other","reason":"reason of default"}`); answer.StatusCode != 201 {
+		t.Fatalf("a report: %s %s", answer.Status, body)
+	}
+	if answer, body := s.do("acme", "POST", "/api/v1/cases", `{"session_id":"s-both","kind":"other","reason":"reason of acme"}`); answer.StatusCode != 201 || !strings.Contains(body, `"tenant":"acme"`) {
+		t.Fatalf("a report: %s %s", answer.Status, body)
+	}
+	for _, path := range []string{
+		"/api/v1/findings?limit=500", "/api/v1/findings?session=s-both", "/api/v1/sessions?limit=500", "/api/v1/sessions/s-both", "/api/v1/sessions/s-both?tenant=acme",
+		"/api/v1/cases?session=s-both", "/?period=all", "/findings?period=all", "/findings.csv?period=all", "/sessions?period=all", "/sessions/s-both", "/sessions/s-both?tenant=acme", "/rules",
+	} {
+		answer, body := s.do("acme", "GET", path, "", "Accept", "text/html")
+		if answer.StatusCode != http.StatusOK {
+			t.Errorf("GET %s as acme: %s", path, answer.Status)
+		}
+		for _, theirs := range []string{"secret of default", "reason of default", "line-default", "宽带", `"tenant":"default"`, "tenant=default"} {
+			if strings.Contains(body, theirs) {
+				t.Errorf("GET %s as acme shows %q", path, theirs)
+			}
+		}
+		if strings.Contains(path, "/s-both") && !strings.Contains(body, "secret of acme") {
+			t.Errorf("GET %s as acme does not show acme's", path)
+		}
+	}
+	for _, path := range []string{"/api/v1/sessions/s-both?tenant=default", "/sessions/s-both?tenant=default"} {
+		if answer, _ := s.do("acme", "GET", path, ""); answer.StatusCode != http.StatusNotFound {
+			t.Errorf("GET %s as acme: %s", path, answer.Status)
+		}
+	}
+	if _, body := s.do("acme", "GET", "/?period=all", "", "Accept", "text/html", "Accept-Language", "en"); strings.Contains(body, "Messages refused") {
+		t.Error("acme is told how many messages of everybody were refused")
+	}
+	// Whoever sees all tenants is led to each of the two.
+	_, body := s.do("officer", "GET", "/findings?session=s-both&period=all", "", "Accept", "text/html")
+	if !strings.Contains(body, `href="/sessions/s-both?tenant=acme#f-`) || !strings.Contains(body, `href="/sessions/s-both#f-`) {
+		t.Error("the list does not tell the two sessions apart")
+	}
+	for path, want := range map[string]string{"/sessions/s-both?tenant=acme": "acme", "/sessions/s-both": "default"} {
+		if _, body := s.do("officer", "GET", path, "", "Accept", "text/html"); !strings.Contains(body, "secret of "+want) || strings.Count(body, "reason of") != 1 || !strings.Contains(body, "reason of "+want) {
+			t.Errorf("GET %s does not show that of %s alone", path, want)
+		}
+	}
+}
+
 func TestInteractionsAnswerPerItem(t *testing.T) {
 	s := start(t)
 	refused := []intake.Refusal{{Index: 1, EventID: "e2", Reason: "ts", Detail: "ts is missing"}}
@@ -305,7 +358,7 @@ func TestInteractionsAnswerPerItem(t *testing.T) {
 	}{
 		"all taken":  {receipt: intake.Receipt{Accepted: 2}, want: 202, says: `"refused":[]`},
 		"some taken": {receipt: intake.Receipt{Accepted: 1, Refused: refused}, want: 207, says: "ts is missing"},
-		"none taken": {receipt: intake.Receipt{Refused: refused}, want: 400, says: "ts is missing"},
+		"none taken": {receipt: intake.Receipt{Refused: refused}, want: 400, says: `"errors":[{"message":"ts is missing","location":"body[1]","value":"e2"}]`},
 		"too large":  {receipt: intake.Receipt{Refused: []intake.Refusal{{TooBig: true, Detail: "larger than 1 MiB"}}}, want: 413, says: "1 MiB"},
 		"unreadable": {err: fmt.Errorf("line 3: %w", intake.ErrUnreadable), want: 400, says: "line 3"},
 		"away":       {err: fmt.Errorf("write: %w", intake.ErrAway), want: 503, says: "again"},
@@ -395,5 +448,38 @@ func TestEveryAnswerIsGuardedAgainstTheBrowser(t *testing.T) {
 	}
 	if answer, _ := s.do("officer", "POST", "/signin", "token="+strings.Repeat("x", 1<<20), "Content-Type", "application/x-www-form-urlencoded"); answer.StatusCode != 400 {
 		t.Errorf("a form of 1 MiB: %s", answer.Status)
+	}
+}
+
+func TestWhatCannotBeAskedIsRefusedInPlainWords(t *testing.T) {
+	s := start(t)
+	for _, c := range []struct {
+		method, path, body, allow string
+		want                      int
+	}{
+		{"PUT", "/findings", "", "GET, HEAD", 405}, {"POST", "/api/v1/findings", "{}", "GET, HEAD", 405}, {"DELETE", "/sessions/x/report", "", "GET, HEAD, POST", 405},
+		{"DELETE", "/api/v1/interactions", "", "POST", 405}, {"GET", "/api/v1/none", "", "", 404},
+		{"POST", "/api/v1/cases", `{"reason":"` + strings.Repeat("x", 70<<10) + `"}`, "", 413}, {"POST", "/api/v1/cases", `{`, "", 400},
+	} {
+		answer, body := s.do("admin", c.method, c.path, c.body, "Content-Type", "application/json")
+		if answer.StatusCode != c.want || answer.Header.Get("Allow") != c.allow || answer.Header.Get("Content-Type") != "application/problem+json" || answer.Header.Get("X-Content-Type-Options") != "nosniff" {
+			t.Errorf("%s %s: %s, Allow %q, %s", c.method, c.path, answer.Status, answer.Header.Get("Allow"), body)
+		}
+	}
+}
+
+func TestStaticFilesAreAskedForAgainOnlyWhenTheyChanged(t *testing.T) {
+	s := start(t)
+	answer, css := s.do("", "GET", "/static/console.css", "", "Accept-Encoding", "identity")
+	tag := answer.Header.Get("ETag")
+	if answer.StatusCode != 200 || tag == "" || css == "" {
+		t.Fatalf("%s with ETag %q", answer.Status, tag)
+	}
+	if answer, body := s.do("", "GET", "/static/console.css", "", "If-None-Match", tag); answer.StatusCode != http.StatusNotModified || body != "" {
+		t.Errorf("asked for again: %s", answer.Status)
+	}
+	answer, packed := s.do("", "GET", "/static/console.css", "", "Accept-Encoding", "gzip")
+	if answer.Header.Get("Content-Encoding") != "gzip" || len(packed) > len(css)/2 {
+		t.Errorf("with gzip: %q, %d of %d bytes", answer.Header.Get("Content-Encoding"), len(packed), len(css))
 	}
 }

@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 
@@ -58,8 +59,25 @@ func (i interactions) routes() []identity.Route {
 // describeBody tells what may be sent. It is added to the finished description: an operation that
 // had it from the start would have its body read into memory and checked by huma, not by the intake.
 func describeBody(api *huma.OpenAPI) {
-	event := &huma.Schema{Type: huma.TypeObject, AdditionalProperties: true, Required: []string{"event_id", "session_id", "ts", "kind"}}
-	api.Paths[interactionsPath].Post.RequestBody = &huma.RequestBody{Required: true, Content: map[string]*huma.MediaType{
+	longest := func(n int) *int { return &n }
+	event := &huma.Schema{
+		Type: huma.TypeObject, AdditionalProperties: true, Required: []string{"event_id", "session_id", "ts", "kind"},
+		Description: "An event of the event model, version 1. Fields that it does not know are kept.",
+		Properties: map[string]*huma.Schema{
+			"event_id":   {Type: huma.TypeString, MaxLength: longest(64), Description: "The same again in a session counts once"},
+			"session_id": {Type: huma.TypeString, MaxLength: longest(128)},
+			"ts": {Description: "When it happened", OneOf: []*huma.Schema{
+				{Type: huma.TypeString, Format: "date-time"}, {Type: huma.TypeInteger, Format: "int64", Description: "Unix milliseconds"},
+			}},
+			"kind": {Type: huma.TypeString, Description: "message, session.opened, handoff.queued, …", Examples: []any{"message"}},
+			"text": {Type: huma.TypeString, Description: "Over 16 KiB it is kept cut and flagged"},
+		},
+	}
+	post := api.Paths[interactionsPath].Post
+	some := *post.Responses["202"]
+	some.Description = "Some are in the stream; the others are named"
+	post.Responses["207"] = &some
+	post.RequestBody = &huma.RequestBody{Required: true, Content: map[string]*huma.MediaType{
 		"application/json":     {Schema: &huma.Schema{OneOf: []*huma.Schema{event, {Type: huma.TypeArray, Items: event}}}},
 		"application/x-ndjson": {Schema: &huma.Schema{Type: huma.TypeString, Description: "One event per line"}},
 	}}
@@ -75,6 +93,14 @@ type acceptInput struct {
 func (in *acceptInput) Resolve(ctx huma.Context) []error {
 	in.body, in.contentType = ctx.BodyReader(), ctx.Header("Content-Type")
 	return nil
+}
+
+// refusals are the reasons as a problem document lists them.
+func refusals(refused []intake.Refusal) (out []error) {
+	for _, r := range refused {
+		out = append(out, &huma.ErrorDetail{Location: fmt.Sprintf("body[%d]", r.Index), Message: r.Detail, Value: r.EventID})
+	}
+	return out
 }
 
 type acceptOutput struct {
@@ -109,7 +135,7 @@ func (i interactions) accept(ctx context.Context, in *acceptInput) (*acceptOutpu
 	case receipt.Refused[0].TooBig:
 		return nil, huma.NewError(http.StatusRequestEntityTooLarge, receipt.Refused[0].Detail)
 	default:
-		out.Status = http.StatusBadRequest
+		return nil, huma.Error400BadRequest("none of the events was taken; errors says why for each", refusals(receipt.Refused)...)
 	}
 	return out, nil
 }

@@ -47,13 +47,30 @@ func refuse(pages *console.Console, log *slog.Logger) func(http.ResponseWriter, 
 	}
 }
 
-// notFound answers what no route takes.
-func notFound(pages *console.Console) http.HandlerFunc {
+// notFound answers what no route takes: there is nothing here, or not by this method.
+func notFound(pages *console.Console, mux *http.ServeMux) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
+		if methods := allowed(mux, r); len(methods) > 0 {
+			w.Header().Set("Allow", strings.Join(methods, ", "))
+			problem(w, http.StatusMethodNotAllowed, r.URL.Path+" takes "+strings.Join(methods, " and ")+", not "+r.Method)
+			return
+		}
 		if forPeople(r) {
 			pages.NotFound(w, r)
 			return
 		}
 		problem(w, http.StatusNotFound, "there is nothing at "+r.Method+" "+r.URL.Path+"; what there is stands in /openapi.json")
 	}
+}
+
+// allowed are the methods by which a path can be asked for.
+func allowed(mux *http.ServeMux, r *http.Request) (methods []string) {
+	for _, method := range []string{http.MethodGet, http.MethodHead, http.MethodPost} {
+		other := *r
+		other.Method = method
+		if _, pattern := mux.Handler(&other); pattern != "" && pattern != "/" {
+			methods = append(methods, method)
+		}
+	}
+	return methods
 }

@@ -266,7 +266,8 @@ type Interaction struct {
 }
 
 type sessionInput struct {
-	ID string `path:"id" maxLength:"128"`
+	ID     string `path:"id" maxLength:"128"`
+	Tenant string `query:"tenant" maxLength:"128" doc:"Where two tenants have a session of this id; without it, the one with the newest event"`
 }
 
 type sessionOutput struct {
@@ -279,7 +280,7 @@ type sessionOutput struct {
 }
 
 func (a readings) session(ctx context.Context, in *sessionInput) (*sessionOutput, error) {
-	c, ok, err := a.record.Session(ctx, in.ID)
+	c, ok, err := a.record.SessionOf(ctx, in.Tenant, in.ID)
 	if err != nil {
 		return nil, fmt.Errorf("read session: %w", err)
 	}

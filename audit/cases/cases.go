@@ -67,6 +67,7 @@ type Case struct {
 
 // Report is what somebody says the AI got wrong.
 type Report struct {
+	Tenant    string // whose session it is, where two tenants have one of this id; "" for the newest
 	SessionID string
 	FindingID string // "" for the session as a whole
 	Kind      string // one of Kinds
@@ -85,7 +86,7 @@ func (f *Fault) Error() string { return f.Field + ": " + f.Text }
 // Sessions is the part of the record that a report is checked against. It answers only for what the
 // principal in ctx may see.
 type Sessions interface {
-	Session(ctx context.Context, sessionID string) (warehouse.Conversation, bool, error)
+	SessionOf(ctx context.Context, tenant, sessionID string) (warehouse.Conversation, bool, error)
 }
 
 // Cases is the noun's way in.
@@ -151,7 +152,7 @@ func (c *Cases) check(ctx context.Context, r Report) (tenant string, err error) 
 	if n := utf8.RuneCountInString(r.Reason); n == 0 || n > MaxReason {
 		return "", &Fault{"reason", fmt.Sprintf("say in 1 to %d characters what the AI got wrong (this has %d)", MaxReason, n)}
 	}
-	conv, ok, err := c.sessions.Session(ctx, r.SessionID)
+	conv, ok, err := c.sessions.SessionOf(ctx, r.Tenant, r.SessionID)
 	if err != nil {
 		return "", fmt.Errorf("report a misjudgement: %w", err)
 	}
@@ -215,6 +216,7 @@ func scan(row interface{ Scan(...any) error }) (c Case, err error) {
 // Query filters cases; empty fields do not filter. Times are [From, To).
 type Query struct {
 	From, To time.Time
+	Tenant   string
 	Session  string
 	States   []string
 	Limit    int    // 1–500
@@ -241,6 +243,9 @@ func (c *Cases) List(ctx context.Context, q Query) (Page, error) {
 	}
 	if who.Tenant != "" {
 		add("tenant = ?", who.Tenant)
+	}
+	if q.Tenant != "" {
+		add("tenant = ?", q.Tenant)
 	}
 	if q.Session != "" {
 		add("session_id = ?", q.Session)

@@ -34,6 +34,7 @@ func (c *Cases) Routes() []identity.Route {
 type listInput struct {
 	From    time.Time `query:"from" doc:"Reported at or after (RFC 3339)"`
 	To      time.Time `query:"to" doc:"Reported before (RFC 3339)"`
+	Tenant  string    `query:"tenant" maxLength:"128"`
 	Session string    `query:"session" maxLength:"128"`
 	State   []string  `query:"state,explode" doc:"May be given several times"`
 	Limit   int       `query:"limit" minimum:"1" maximum:"500" default:"50"`
@@ -48,7 +49,7 @@ type listOutput struct {
 }
 
 func (c *Cases) list(ctx context.Context, in *listInput) (*listOutput, error) {
-	page, err := c.List(ctx, Query{From: in.From, To: in.To, Session: in.Session, States: in.State, Limit: in.Limit, Cursor: in.Cursor})
+	page, err := c.List(ctx, Query{From: in.From, To: in.To, Tenant: in.Tenant, Session: in.Session, States: in.State, Limit: in.Limit, Cursor: in.Cursor})
 	if err != nil {
 		return nil, problem(err)
 	}
@@ -59,6 +60,7 @@ func (c *Cases) list(ctx context.Context, in *listInput) (*listOutput, error) {
 
 type reportInput struct {
 	Body struct {
+		Tenant    string `json:"tenant,omitempty" maxLength:"128" doc:"Whose session it is, where two tenants have one of this id"`
 		SessionID string `json:"session_id" minLength:"1" maxLength:"128"`
 		FindingID string `json:"finding_id,omitempty" maxLength:"128" doc:"Leave out for the session as a whole"`
 		Kind      string `json:"kind" enum:"price,quality,rights,refund,continuity,billing,personal_information,service,other"`
@@ -72,7 +74,7 @@ type reportOutput struct {
 }
 
 func (c *Cases) report(ctx context.Context, in *reportInput) (*reportOutput, error) {
-	got, opened, err := c.Report(ctx, Report{SessionID: in.Body.SessionID, FindingID: in.Body.FindingID, Kind: in.Body.Kind, Reason: in.Body.Reason})
+	got, opened, err := c.Report(ctx, Report{Tenant: in.Body.Tenant, SessionID: in.Body.SessionID, FindingID: in.Body.FindingID, Kind: in.Body.Kind, Reason: in.Body.Reason})
 	if err != nil {
 		return nil, problem(err)
 	}

@@ -9,6 +9,7 @@ import (
 	"mime"
 	"net/http"
 	"path"
+	"strings"
 	"time"
 )
 
@@ -44,6 +45,8 @@ func (a *assets) serve(w http.ResponseWriter, r *http.Request) {
 		http.NotFound(w, r)
 		return
 	}
+	_, version, _ := strings.Cut(a.address[name], "?v=")
+	w.Header().Set("ETag", `"`+version+`"`)
 	if r.URL.RequestURI() == a.address[name] {
 		w.Header().Set("Cache-Control", "public, max-age=31536000, immutable")
 	}

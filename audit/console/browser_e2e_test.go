@@ -94,7 +94,7 @@ func script(t *testing.T, ctx context.Context, on bool) {
 
 // everyPage is every page in the states that people meet.
 var everyPage = []string{
-	"/", "/?period=1h", "/findings", "/findings?rule=eu-ai-notice-missing&severity=low", "/findings?from=nonsense", "/sessions", "/sessions/" + consoletest.Broken,
+	"/", "/?period=1h", "/findings", "/findings?rule=eu-ai-notice-missing&severity=low", "/findings?from=nonsense&rule=nope&status=y", "/?from=2026-11-20T00:00", "/sessions", "/sessions/" + consoletest.Broken,
 	"/sessions/" + consoletest.Phone, "/sessions/" + consoletest.Hostile, "/sessions/" + consoletest.Clean, "/sessions/none", "/rules", "/system", "/signin", "/nothing",
 }
 
@@ -144,6 +144,27 @@ func TestPagesAreAccessible(t *testing.T) {
 				}
 			}
 		}
+	}
+}
+
+func TestARemarkMakesNoHoleInTheConversation(t *testing.T) {
+	s, _ := service(t, consoletest.Centre())
+	ctx := browser(t)
+	for _, width := range []int64{1280, 1000} {
+		do(t, ctx, chromedp.EmulateViewport(width, 800), chromedp.Navigate(s.URL+"/sessions/"+consoletest.Broken+"?lang=zh"))
+		if hole := eval[float64](t, ctx, `Math.max(...[...document.querySelectorAll(".line")].map((l, i, all) => i ? l.getBoundingClientRect().top - all[i-1].getBoundingClientRect().bottom : 0))`); hole > 1 {
+			t.Errorf("%d wide: a hole of %.0f px between two lines", width, hole)
+		}
+		if far := eval[float64](t, ctx, `(() => { const m = document.querySelector(".margin"), l = m.parentElement.querySelector(".line"); return Math.abs(m.getBoundingClientRect().top - l.getBoundingClientRect().top) })()`); far > 24 {
+			t.Errorf("%d wide: the first remark is %.0f px away from its line", width, far)
+		}
+		if over := eval[float64](t, ctx, `Math.min(...[...document.querySelectorAll(".margin")].map((m, i, all) => i ? m.getBoundingClientRect().top - all[i-1].getBoundingClientRect().bottom : 0))`); over < 0 {
+			t.Errorf("%d wide: two remarks overlap by %.0f px", width, -over)
+		}
+	}
+	do(t, ctx, chromedp.EmulateViewport(390, 800))
+	if !eval[bool](t, ctx, `[...document.querySelectorAll(".margin")].every(m => m.getBoundingClientRect().top >= m.parentElement.querySelector(".line").getBoundingClientRect().bottom)`) {
+		t.Error("on a phone a remark does not stand under its line")
 	}
 }
 

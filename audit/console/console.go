@@ -36,9 +36,11 @@ var files embed.FS
 // principal in the context may see.
 type Record interface {
 	Findings(ctx context.Context, q warehouse.FindingQuery) (warehouse.FindingPage, error)
-	Session(ctx context.Context, sessionID string) (warehouse.Conversation, bool, error)
+	SessionOf(ctx context.Context, tenant, sessionID string) (warehouse.Conversation, bool, error)
+	SealsOver(ctx context.Context, topic string, partition int, first, last int64) ([]warehouse.Seal, error)
 	Sessions(ctx context.Context, q warehouse.SessionQuery) (warehouse.SessionPage, error)
 	Checked(ctx context.Context, q warehouse.FindingQuery) (warehouse.Checked, error)
+	Trend(ctx context.Context, q warehouse.FindingQuery, length time.Duration) ([]warehouse.Span, error)
 }
 
 // Cases takes reports of misjudgements and lists them.
@@ -144,9 +146,10 @@ func (c *Console) Routes() []identity.Route {
 	routes := []identity.Route{
 		get("/{$}", identity.ReadFindings, "Overview", c.overview),
 		get("/findings", identity.ReadFindings, "Findings", c.findings),
-		get("/findings.csv", identity.ReadFindings, "Findings as CSV", c.findingsCSV),
+		get(CSVPath, identity.ReadFindings, "Findings as CSV", c.findingsCSV),
 		get("/sessions", identity.ReadSessions, "Sessions", c.sessions),
 		get("/sessions/{id}", identity.ReadSessions, "One session", c.session),
+		get("/sessions/{id}/report", identity.ReadSessions, "Back to the session", c.backToSession),
 		get("/rules", identity.ReadPolicies, "Rules", c.rulesPage),
 		get("/system", identity.ReadSystem, "System", c.system),
 		get("/static/{file}", identity.Public, "Style, script and mark", c.assets.serve),
@@ -216,12 +219,6 @@ func (c *Console) render(w http.ResponseWriter, r *http.Request, status int, v v
 	q := other.Query()
 	q.Set("lang", map[string]string{"zh": "en", "en": "zh"}[l.tag])
 	q.Del("part")
-	if r.Method == http.MethodPost {
-		other.Path = "/" // an address that was only posted to cannot be visited
-		if id := r.PathValue("id"); id != "" {
-			other.Path = "/sessions/" + id
-		}
-	}
 	v.Switch = (&url.URL{Path: other.Path, RawQuery: q.Encode()}).String()
 
 	page := c.pages[l.tag][v.Page]
@@ -261,7 +258,7 @@ func (c *Console) trouble(w http.ResponseWriter, r *http.Request, err error) {
 	if errors.Is(err, warehouse.ErrCursor) { // an address that somebody shortened: begin at the newest
 		q := r.URL.Query()
 		q.Del("cursor")
-		http.Redirect(w, r, r.URL.Path+"?"+q.Encode(), http.StatusSeeOther)
+		http.Redirect(w, r, (&url.URL{Path: r.URL.Path, RawQuery: q.Encode()}).String(), http.StatusSeeOther)
 		return
 	}
 	c.Log.ErrorContext(r.Context(), "a page could not be read", "path", r.URL.Path, "error", err)

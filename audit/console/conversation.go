@@ -29,7 +29,6 @@ type row struct {
 	Place    string // topic/partition/offset
 	Wait     *wait
 	Remarks  []remark
-	Span     int // rows that the margin may run along: up to the next row with remarks
 }
 
 // wait is a time that passed: how long, and its bar.
@@ -45,6 +44,7 @@ type remark struct {
 	warehouse.FindingItem
 	Facts     []pair
 	Withdrawn bool
+	Line      string // anchor of the row it is about
 }
 
 // pair is a named value in words.
@@ -95,10 +95,12 @@ func (c *Console) conversation(l *language, conv warehouse.Conversation, facts p
 	for _, f := range conv.Findings {
 		m := remark{FindingItem: f, Facts: c.facts(l, f.Facts, conv.Interactions), Withdrawn: f.State == "withdrawn"}
 		if i, ok := placed[f.Subject]; ok && f.Subject != "" {
+			m.Line = rows[i].ID
 			rows[i].Remarks = append(rows[i].Remarks, m)
 			continue
 		}
-		loose = append(loose, row{Type: "deadline", At: f.At, Remarks: []remark{m}})
+		m.Line = fmt.Sprintf("d%d", len(loose))
+		loose = append(loose, row{ID: m.Line, Type: "deadline", At: f.At, Remarks: []remark{m}})
 	}
 	for _, d := range loose {
 		at := len(rows)
@@ -115,17 +117,8 @@ func (c *Console) conversation(l *language, conv warehouse.Conversation, facts p
 			return cmp.Compare(slices.Index(severities, a.Severity), slices.Index(severities, z.Severity))
 		})
 	}
-	for i, free := len(rows)-1, 1; i >= 0; i-- {
-		rows[i].Span = min(free, mostSpan)
-		if free++; len(rows[i].Remarks) > 0 {
-			free = 1
-		}
-	}
 	return rows
 }
-
-// mostSpan is how many rows a remark may run along (the style names that many).
-const mostSpan = 12
 
 // humanWaits are the session's waits for a person, each drawn once.
 type humanWaits struct {
@@ -198,7 +191,7 @@ func (h *humanWaits) draw(asked, until policies.Millis, end string) *row {
 func (c *Console) eventRow(l *language, e warehouse.Interaction, i int) row {
 	r := row{
 		ID: fmt.Sprintf("e%d", i), Type: "step", At: e.At, Role: e.Role, Actor: e.ActorID, Text: e.Text, Kind: e.Kind, Flags: e.Flags,
-		Place: fmt.Sprintf("%s/%d/%d", e.Topic, e.Partition, e.Offset), TextLang: l.langOf(e.Text),
+		Place: fmt.Sprintf("%s/%d/%d", e.Topic, e.Partition, e.Offset), TextLang: l.said(e),
 	}
 	if e.Kind == string(event.Message) {
 		r.Type = "speech"
@@ -241,10 +234,11 @@ func (c *Console) eventRow(l *language, e warehouse.Interaction, i int) row {
 			add("priority", escaped(l.text("yes")))
 		}
 	}
-	for name, d := range map[string]*event.Due{"callback": b.Callback, "promise": b.Promise} {
-		if d != nil {
-			add(name, l.data(strings.TrimSpace(d.What+" "+d.Due)))
-		}
+	if d := b.Callback; d != nil {
+		add("callback", l.data(strings.TrimSpace(d.What+" "+d.Due)))
+	}
+	if d := b.Promise; d != nil {
+		add("promise", l.data(strings.TrimSpace(d.What+" "+d.Due)))
 	}
 	if d := b.Decision; d != nil {
 		add("decision", l.named("decision.", d.Kind))
@@ -265,6 +259,16 @@ func (c *Console) eventRow(l *language, e warehouse.Interaction, i int) row {
 		add("mark", l.data(b.AI.Mark))
 	}
 	return r
+}
+
+// said is the language that somebody spoke in, where it differs from the page's: what is not written
+// in Chinese characters is taken to be the language of the customer's country.
+func (l *language) said(e warehouse.Interaction) string {
+	tag := l.langOf(e.Text)
+	if tag != "zh-Hans" && e.Jurisdiction == "ES" {
+		return "es"
+	}
+	return tag
 }
 
 func escaped(s string) template.HTML { return template.HTML(template.HTMLEscapeString(s)) }
@@ -322,7 +326,7 @@ func (c *Console) fact(l *language, name string, v any, events []warehouse.Inter
 		}
 		switch {
 		case n == 0 && strings.HasSuffix(name, "_at_text"): // texts count from 1
-			return escaped(l.text("value.none"))
+			return escaped(l.text("value.unseen"))
 		case strings.HasSuffix(name, "_s"):
 			return escaped(l.lasting(n * 1000))
 		case strings.HasSuffix(name, "_ms"):

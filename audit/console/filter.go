@@ -33,7 +33,7 @@ type filter struct {
 	BusinessLines []string
 	Session       string
 	Cursor        string
-	Faults        map[string]bool // fields that could not be read: from, to
+	Faults        map[string]string // what was asked for and is not there, by field: from, to, rule, severity, status
 
 	from, to policies.Millis
 }
@@ -46,7 +46,7 @@ func (c *Console) readFilter(r *http.Request, period string) filter {
 	}
 	f := filter{
 		Period: q.Get("period"), From: q.Get("from"), To: q.Get("to"), Rules: some("rule"), Severities: some("severity"), Statuses: some("status"),
-		Channels: some("channel"), BusinessLines: some("business_line"), Session: q.Get("session"), Cursor: q.Get("cursor"), Faults: map[string]bool{},
+		Channels: some("channel"), BusinessLines: some("business_line"), Session: q.Get("session"), Cursor: q.Get("cursor"), Faults: map[string]string{},
 	}
 	for _, field := range []struct {
 		name, text string
@@ -57,15 +57,25 @@ func (c *Console) readFilter(r *http.Request, period string) filter {
 		}
 		t, ok := c.moment(field.text)
 		if !ok {
-			f.Faults[field.name] = true
+			f.Faults[field.name] = field.text
 			continue
 		}
 		*field.into = t.UnixMilli()
 	}
 	if f.from != 0 && f.to != 0 && f.to <= f.from {
-		f.Faults["to"], f.to = true, 0
+		f.Faults["to"], f.to = f.To, 0
 	}
-	if f.From != "" || f.To != "" {
+	unknown := func(field string, asked, there []string) {
+		for _, v := range asked {
+			if !slices.Contains(there, v) {
+				f.Faults[field] = v
+			}
+		}
+	}
+	unknown("rule", f.Rules, c.ruleIDs())
+	unknown("severity", f.Severities, severities)
+	unknown("status", f.Statuses, statuses)
+	if f.from != 0 || f.to != 0 {
 		f.Period = "custom"
 		return f
 	}
@@ -87,6 +97,14 @@ func (c *Console) moment(s string) (time.Time, bool) {
 	}
 	t, err := time.Parse(time.RFC3339, s)
 	return t, err == nil
+}
+
+// field is a time as a browser's datetime-local field takes it; what is no time stays as it was typed.
+func (c *Console) field(typed string) string {
+	if t, ok := c.moment(typed); ok {
+		return t.In(c.zone).Format("2006-01-02T15:04:05")
+	}
+	return typed
 }
 
 // query is the filter as the record takes it.
@@ -133,6 +151,10 @@ func (f filter) narrowed() bool {
 	return len(f.Rules)+len(f.Severities)+len(f.Statuses)+len(f.Channels)+len(f.BusinessLines) > 0 || f.Session != ""
 }
 
+// Unknown reports whether the filter asks for something that there is not, so that finding nothing
+// says nothing.
+func (f filter) Unknown() bool { return f.Faults["rule"]+f.Faults["severity"]+f.Faults["status"] != "" }
+
 // choice is one entry of a select.
 type choice struct {
 	Value  string
@@ -148,7 +170,7 @@ func choices(all, chosen []string) []choice {
 		}
 	}
 	for _, v := range chosen {
-		if !slices.Contains(all, v) {
+		if v != "" && !slices.Contains(all, v) {
 			out = append(out, choice{v, true})
 		}
 	}
@@ -156,9 +178,15 @@ func choices(all, chosen []string) []choice {
 }
 
 // inWords says the period.
-func (f filter) inWords(l *language) string {
-	if f.Period != "custom" {
+func (c *Console) inWords(l *language, f filter) string {
+	const minute = "2006-01-02 15:04"
+	switch {
+	case f.Period != "custom":
 		return l.text("period." + f.Period)
+	case f.from == 0:
+		return l.text("period.until", c.clock(f.to, minute))
+	case f.to == 0:
+		return l.text("period.since", c.clock(f.from, minute))
 	}
-	return l.text("period.custom")
+	return l.text("period.between", c.clock(f.from, minute), c.clock(f.to, minute))
 }

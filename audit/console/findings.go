@@ -1,9 +1,12 @@
 package console
 
 import (
+	"context"
 	"encoding/csv"
 	"net/http"
 	"strings"
+
+	"golang.org/x/sync/errgroup"
 
 	"mingjian/audit/identity"
 	"mingjian/collector/warehouse"
@@ -14,36 +17,40 @@ const listLength = 50
 
 // findingsBody is the findings list.
 type findingsBody struct {
-	Filter   filter
-	Items    []warehouse.FindingItem
-	Next     string // address of the older page
-	First    string // address of the newest page, on older ones
-	CSV      string
-	Live     string // address of the fragment that renews the list; "" on older pages
-	Wider    string // where the list is empty: the same for all time
-	Checked  warehouse.Checked
-	Rules    []choice
-	Levels   []choice
-	Statuses []choice
-	Channels []choice
-	Lines    []choice
-	Periods  []choice
+	Filter  filter
+	Items   []warehouse.FindingItem
+	Next    string // address of the older page
+	First   string // address of the newest page, on older ones
+	CSV     string
+	Live    string // address of the fragment that renews the list; "" on older pages
+	Wider   string // where the list is empty: the same for all time
+	Checked warehouse.Checked
+	// Unchecked sessions lack a fact that the one rule that is filtered for needs.
+	Unchecked int64
+	Rules     []choice
+	Levels    []choice
+	Statuses  []choice
+	Channels  []choice
+	Lines     []choice
+	Periods   []choice
 }
 
 func (c *Console) findings(w http.ResponseWriter, r *http.Request) {
 	l, f := c.language(w, r), c.readFilter(r, "7d")
-	page, err := c.Record.Findings(r.Context(), f.query(listLength))
-	if err != nil {
-		c.trouble(w, r, err)
-		return
-	}
-	checked, err := c.Record.Checked(r.Context(), f.query(0))
+	var (
+		page    warehouse.FindingPage
+		checked warehouse.Checked
+	)
+	err := together(r.Context(),
+		func(ctx context.Context) (err error) { page, err = c.Record.Findings(ctx, f.query(listLength)); return },
+		func(ctx context.Context) (err error) { checked, err = c.Record.Checked(ctx, f.query(0)); return },
+	)
 	if err != nil {
 		c.trouble(w, r, err)
 		return
 	}
 	b := findingsBody{
-		Filter: f, Items: page.Items, Checked: checked, CSV: "/findings.csv?" + f.values().Encode(),
+		Filter: f, Items: page.Items, Checked: checked, CSV: CSVPath + "?" + f.values().Encode(),
 		Rules: choices(c.ruleIDs(), f.Rules), Levels: choices(severities, f.Severities), Statuses: choices(statuses, f.Statuses),
 		Channels: choices(checked.Channels, f.Channels), Lines: choices(checked.BusinessLines, f.BusinessLines),
 		Periods: choices(periods, []string{f.Period}),
@@ -56,6 +63,9 @@ func (c *Console) findings(w http.ResponseWriter, r *http.Request) {
 	} else {
 		b.Live = f.with("/findings", "part", "list")
 	}
+	if len(f.Rules) == 1 {
+		b.Unchecked = checked.NotAssessed[f.Rules[0]]
+	}
 	if len(page.Items) == 0 && f.Period != "all" {
 		all := f
 		all.From, all.To = "", ""
@@ -67,7 +77,7 @@ func (c *Console) findings(w http.ResponseWriter, r *http.Request) {
 	}
 	c.render(w, r, http.StatusOK, view{
 		Page: "findings", Title: l.text("nav.findings"), Body: b,
-		Checked: &checkedLine{checked.Sessions, checked.Interactions, checked.Findings, f.inWords(l), f.narrowed()},
+		Checked: &checkedLine{checked.Sessions, checked.Interactions, checked.Findings, c.inWords(l, f), f.narrowed()},
 	}, part)
 }
 
@@ -79,13 +89,14 @@ func (c *Console) ruleIDs() []string {
 	return out
 }
 
-// csvRows is where a CSV ends: more than a person reads, less than a spreadsheet breaks on.
-const csvRows = 50_000
+// CSVPath is where all findings of a filter are downloaded, which takes longer than a page.
+const CSVPath = "/findings.csv"
 
 // csvPage is how many findings are read at a time (the record's largest page).
 const csvPage = 500
 
-// findingsCSV is what the list shows, all pages of it.
+// findingsCSV is what the list shows, all pages of it. It is sent as it is read: a million rows take
+// no more memory than a page of them.
 func (c *Console) findingsCSV(w http.ResponseWriter, r *http.Request) {
 	l, f := c.language(w, r), c.readFilter(r, "7d")
 	q := f.query(csvPage)
@@ -104,14 +115,15 @@ func (c *Console) findingsCSV(w http.ResponseWriter, r *http.Request) {
 		head = append(head, l.text("csv."+k))
 	}
 	_ = out.Write(head)
-	for n := 0; ; {
+	for {
 		for _, i := range page.Items {
 			_ = out.Write(safeCells(
 				c.clock(i.At, "2006-01-02T15:04:05-07:00"), l.text("severity."+i.Severity), l.text("status."+i.Status+".word"), i.Rule, c.ruleOf(i.Rule).Title.In(l.tag),
 				i.SessionID, i.Channel, i.BusinessLine, i.BotVersion, i.Jurisdiction, strings.Join(i.Clauses, " "), i.Revision, i.FindingID))
 		}
-		if n += len(page.Items); page.Next == "" || n >= csvRows {
-			break
+		out.Flush()
+		if page.Next == "" || out.Error() != nil { // all is sent, or the reader is gone
+			return
 		}
 		q.Cursor = page.Next
 		if page, err = c.Record.Findings(r.Context(), q); err != nil {
@@ -120,7 +132,15 @@ func (c *Console) findingsCSV(w http.ResponseWriter, r *http.Request) {
 			panic(http.ErrAbortHandler)
 		}
 	}
-	out.Flush()
+}
+
+// together asks the record several things at once: the first fault ends all.
+func together(ctx context.Context, ask ...func(context.Context) error) error {
+	group, ctx := errgroup.WithContext(ctx)
+	for _, fn := range ask {
+		group.Go(func() error { return fn(ctx) })
+	}
+	return group.Wait()
 }
 
 // safeCells keeps a spreadsheet from running what somebody wrote: a cell that would be read as a

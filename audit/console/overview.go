@@ -1,6 +1,7 @@
 package console
 
 import (
+	"context"
 	"net/http"
 	"net/url"
 	"slices"
@@ -14,7 +15,11 @@ type overviewBody struct {
 	Filter     filter
 	Periods    []periodLink
 	Checked    warehouse.Checked
-	Before     *warehouse.Checked // the period of the same length before; nil for all time
+	Trend      *trend
+	Compared   bool               // there is a period of the same length before
+	Before     *warehouse.Checked // what was checked in it; nil where that is nothing
+	Rate       string             // findings in a hundred sessions
+	RateBefore string
 	Severities []severityCount
 	Rules      []ruleCount
 	Unchecked  []uncheckedRule
@@ -54,27 +59,43 @@ const recentLength = 8
 func (c *Console) overview(w http.ResponseWriter, r *http.Request) {
 	l, f := c.language(w, r), c.readFilter(r, "24h")
 	f = filter{Period: f.Period, From: f.From, To: f.To, from: f.from, to: f.to, Faults: f.Faults}
-	ctx := r.Context()
-	checked, err := c.Record.Checked(ctx, f.query(0))
-	if err != nil {
-		c.trouble(w, r, err)
-		return
-	}
-	b := overviewBody{Filter: f, Checked: checked, Live: f.with("/", "part", "list"), AllHref: "/findings?" + f.values().Encode()}
-	if span := spans[f.Period]; span > 0 {
-		before, err := c.Record.Checked(ctx, warehouse.FindingQuery{From: f.from - span.Milliseconds(), To: f.from})
-		if err != nil {
-			c.trouble(w, r, err)
+	var (
+		checked, before warehouse.Checked
+		recent          warehouse.FindingPage
+		over            []warehouse.Span
+	)
+	from, to, step := c.span(f)
+	ask := []func(context.Context) error{
+		func(ctx context.Context) (err error) { checked, err = c.Record.Checked(ctx, f.query(0)); return },
+		func(ctx context.Context) (err error) {
+			recent, err = c.Record.Findings(ctx, f.query(recentLength))
 			return
-		}
-		b.Before = &before
+		},
 	}
-	recent, err := c.Record.Findings(ctx, f.query(recentLength))
-	if err != nil {
+	if from < to {
+		ask = append(ask, func(ctx context.Context) (err error) {
+			over, err = c.Record.Trend(ctx, warehouse.FindingQuery{From: from, To: to}, steps[step].length)
+			return
+		})
+	}
+	if span := spans[f.Period]; span > 0 {
+		ask = append(ask, func(ctx context.Context) (err error) {
+			before, err = c.Record.Checked(ctx, warehouse.FindingQuery{From: f.from - span.Milliseconds(), To: f.from})
+			return
+		})
+	}
+	if err := together(r.Context(), ask...); err != nil {
 		c.trouble(w, r, err)
 		return
 	}
-	b.Recent = recent.Items
+	b := overviewBody{
+		Filter: f, Checked: checked, Recent: recent.Items, Trend: c.chart(over, step), Compared: spans[f.Period] > 0,
+		Live: f.with("/", "part", "list"), AllHref: "/findings?" + f.values().Encode(),
+	}
+	b.Rate = rate(l, checked)
+	if before.Sessions > 0 {
+		b.Before, b.RateBefore = &before, rate(l, before)
+	}
 	for _, p := range periods {
 		b.Periods = append(b.Periods, periodLink{p, "/?" + url.Values{"period": {p}}.Encode(), p == f.Period})
 	}
@@ -99,8 +120,13 @@ func (c *Console) overview(w http.ResponseWriter, r *http.Request) {
 	}
 	c.render(w, r, http.StatusOK, view{
 		Page: "overview", Title: l.text("nav.overview"), Body: b,
-		Checked: &checkedLine{checked.Sessions, checked.Interactions, checked.Findings, f.inWords(l), false},
+		Checked: &checkedLine{checked.Sessions, checked.Interactions, checked.Findings, c.inWords(l, f), false},
 	}, part)
+}
+
+// rate is how many findings a hundred sessions have, which can be compared where traffic differs.
+func rate(l *language, c warehouse.Checked) string {
+	return l.numbers.Sprintf("%.1f", 100*float64(c.Findings)/float64(max(1, c.Sessions)))
 }
 
 // counts are the findings per rule, worst and most first, and per severity. The severity is the

@@ -207,7 +207,7 @@ func TestTheSessionPageSaysWhatBrokeWhere(t *testing.T) {
 	for _, want := range []string{
 		"5 findings", "Checked against those of the 7 rules that apply here, at revision 4f2a9c1be07d", "1 could not be checked",
 		"Waited 2 min 44 s for a person, who then joined", "Place in the queue 12", "Found at this moment",
-		"No AI label on generated text Critical Breach of law", "Person not reached Critical Against policy Regulators ask for it; it is not law",
+		"No AI label on generated text Critical Breach of law", "Person not reached Critical Against policy 15:50:01 Regulators ask for it; it is not law",
 		"Limit 1 min 30 s", "Texts by the AI 3", "Full label in text no. none", "wording not verified",
 		"Id (masked) •••937", "the source reported neither age nor elder mode", "Offsets 60,880–60,893", "phone number", "Resolved yes",
 	} {
@@ -281,17 +281,21 @@ func TestEveryFilterIsInTheAddress(t *testing.T) {
 
 func TestTheCSVIsWhatOneSees(t *testing.T) {
 	record := consoletest.Centre()
+	for i := range 1200 { // more than the record gives in one page
+		record.Add(consoletest.Session(fmt.Sprint("s-many-", i), consoletest.Now.Add(-time.Hour), "app", "宽带", "CN").
+			Say(1, "bot", "您好").Found("cn-ai-label-missing", 0, 1, "statute", `{}`).Done())
+	}
 	record.Add(consoletest.Session(`=HYPERLINK("http://evil")`, consoletest.Now.Add(-time.Minute), "app", "+SUM(A1)", "CN").
 		Say(1, "bot", "您好").Found("cn-ai-label-missing", 0, 1, "statute", `{}`).Done())
 	s, _ := service(t, record)
 	_, page, _ := visit(t, s.URL+"/findings?period=all&severity=critical", "", "en")
-	want := regexp.MustCompile(`All time \(filtered\): (\d+) findings`).FindStringSubmatch(page)[1]
+	want := regexp.MustCompile(`All time \(filtered\): ([\d,]+) findings`).FindStringSubmatch(page)[1]
 	_, text, header := visit(t, s.URL+"/findings.csv?period=all&severity=critical", "", "en")
 	rows, err := csv.NewReader(strings.NewReader(strings.TrimPrefix(text, "\ufeff"))).ReadAll()
 	if err != nil {
 		t.Fatal(err)
 	}
-	if fmt.Sprint(len(rows)-1) != want || !strings.HasPrefix(text, "\ufeff") || !strings.Contains(header.Get("Content-Disposition"), "findings.csv") {
+	if strings.ReplaceAll(want, ",", "") != fmt.Sprint(len(rows)-1) || !strings.HasPrefix(text, "\ufeff") || !strings.Contains(header.Get("Content-Disposition"), "findings.csv") {
 		t.Errorf("%d rows where the page counts %s", len(rows)-1, want)
 	}
 	for _, row := range rows {

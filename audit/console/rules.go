@@ -29,7 +29,7 @@ type ruleCard struct {
 
 func (c *Console) rulesPage(w http.ResponseWriter, r *http.Request) {
 	l, f := c.language(w, r), c.readFilter(r, "all")
-	b := rulesBody{Period: f.inWords(l)}
+	b := rulesBody{Period: c.inWords(l, f)}
 	v := view{Page: "rules", Title: l.text("nav.rules")}
 	if may(r, identity.ReadFindings) { // a regulator reads the rules and not what they found
 		checked, err := c.Record.Checked(r.Context(), f.query(0))

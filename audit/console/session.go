@@ -2,6 +2,7 @@ package console
 
 import (
 	"cmp"
+	"context"
 	"encoding/json"
 	"errors"
 	"html/template"
@@ -55,15 +56,45 @@ func (c *Console) session(w http.ResponseWriter, r *http.Request) {
 	c.showSession(w, r, http.StatusOK, form, "")
 }
 
+// backToSession answers the address that the form is sent to when somebody opens it: after a report
+// with a fault it stands in the address bar.
+func (c *Console) backToSession(w http.ResponseWriter, r *http.Request) {
+	q := r.URL.Query()
+	http.Redirect(w, r, sessionHref(q.Get("tenant"), r.PathValue("id"), "lang", q.Get("lang"))+"#report", http.StatusSeeOther)
+}
+
+// sessionHref is the address of a session's page, with more of a query where it has a value. The
+// tenant stands in it unless it is the one that most installations have.
+func sessionHref(tenant, id string, more ...string) string {
+	q := url.Values{}
+	if tenant != "" && tenant != defaultTenant {
+		q.Set("tenant", tenant)
+	}
+	for i := 0; i < len(more); i += 2 {
+		if more[i+1] != "" {
+			q.Set(more[i], more[i+1])
+		}
+	}
+	at := "/sessions/" + url.PathEscape(id)
+	if len(q) == 0 {
+		return at
+	}
+	return at + "?" + q.Encode()
+}
+
+// defaultTenant is the tenant of events that name none (event model, version 1).
+const defaultTenant = "default"
+
 // report takes the form. It is safe to send twice: the second answer is the first one's.
 func (c *Console) report(w http.ResponseWriter, r *http.Request) {
+	tenant, id := r.URL.Query().Get("tenant"), r.PathValue("id")
 	if err := r.ParseForm(); err != nil {
-		c.say(w, r, http.StatusBadRequest, message{Key: "bad_form", Link: "/sessions/" + url.PathEscape(r.PathValue("id"))})
+		c.say(w, r, http.StatusBadRequest, message{Key: "bad_form", Link: sessionHref(tenant, id)})
 		return
 	}
 	form := &reportForm{FindingID: r.PostForm.Get("finding_id"), Reason: r.PostForm.Get("reason")}
 	got, _, err := c.Cases.Report(r.Context(), cases.Report{
-		SessionID: r.PathValue("id"), FindingID: form.FindingID, Kind: r.PostForm.Get("kind"), Reason: form.Reason,
+		Tenant: tenant, SessionID: id, FindingID: form.FindingID, Kind: r.PostForm.Get("kind"), Reason: form.Reason,
 	})
 	var fault *cases.Fault
 	switch {
@@ -73,13 +104,13 @@ func (c *Console) report(w http.ResponseWriter, r *http.Request) {
 	case err != nil:
 		c.trouble(w, r, err)
 	default:
-		http.Redirect(w, r, "/sessions/"+url.PathEscape(got.SessionID)+"?"+url.Values{"reported": {got.ID}}.Encode()+"#report", http.StatusSeeOther)
+		http.Redirect(w, r, sessionHref(got.Tenant, got.SessionID, "reported", got.ID)+"#report", http.StatusSeeOther)
 	}
 }
 
 func (c *Console) showSession(w http.ResponseWriter, r *http.Request, status int, form *reportForm, kind string) {
 	l, id := c.language(w, r), r.PathValue("id")
-	conv, ok, err := c.Record.Session(r.Context(), id)
+	conv, ok, err := c.Record.SessionOf(r.Context(), r.URL.Query().Get("tenant"), id)
 	if err != nil {
 		c.trouble(w, r, err)
 		return
@@ -103,14 +134,20 @@ func (c *Console) showSession(w http.ResponseWriter, r *http.Request, status int
 	slices.SortStableFunc(b.Standing, func(a, z warehouse.FindingItem) int {
 		return slices.Index(severities, a.Severity) - slices.Index(severities, z.Severity)
 	})
-	c.beside(l, &b, conv, facts)
+	seals, err := c.sealsOver(r.Context(), conv)
+	if err != nil {
+		c.trouble(w, r, err)
+		return
+	}
+	c.beside(l, &b, conv, facts, seals)
 	if may(r, identity.OpenCases) {
-		form.Action, form.Max = "/sessions/"+url.PathEscape(id)+"/report", cases.MaxReason
+		at, query, _ := strings.Cut(sessionHref(s.Tenant, id), "?")
+		form.Action, form.Max = at+"/report?"+query, cases.MaxReason
 		form.Kinds = choices(cases.Kinds, []string{kind})
 		b.Form = form
 	}
 	if may(r, identity.ReadCases) {
-		page, err := c.Cases.List(r.Context(), cases.Query{Session: id, Limit: listLength})
+		page, err := c.Cases.List(r.Context(), cases.Query{Tenant: s.Tenant, Session: id, Limit: listLength})
 		if err != nil {
 			c.trouble(w, r, err)
 			return
@@ -123,7 +160,7 @@ func (c *Console) showSession(w http.ResponseWriter, r *http.Request, status int
 }
 
 // beside fills what stands beside the conversation.
-func (c *Console) beside(l *language, b *sessionBody, conv warehouse.Conversation, f policies.Facts) {
+func (c *Console) beside(l *language, b *sessionBody, conv warehouse.Conversation, f policies.Facts, seals []warehouse.Seal) {
 	s := conv.Session
 	into := func(list *[]pair, name string, value template.HTML) {
 		if value != "" {
@@ -176,10 +213,13 @@ func (c *Console) beside(l *language, b *sessionBody, conv warehouse.Conversatio
 	} else {
 		into(&b.Facts, "closed", escaped(l.text("still_open")))
 	}
-	into(&b.Evidence, "place", l.data(s.Topic+" / "+l.number(int64(s.Partition))))
-	into(&b.Evidence, "offsets", escaped(offsets(l, conv.Interactions)))
-	into(&b.Evidence, "events", escaped(l.number(int64(len(conv.Interactions)))))
-	into(&b.Evidence, "revision", l.data(s.Revision))
+	if s.Tenant != defaultTenant {
+		into(&b.Evidence, "tenant", l.data(s.Tenant))
+	}
+	into(&b.Evidence, "place", template.HTML(strings.ReplaceAll(string(l.data(s.Topic+" / "+l.number(int64(s.Partition)))), ".", ".<wbr>")))
+	into(&b.Evidence, "offsets", escaped(offsetWords(l, conv)))
+	into(&b.Evidence, "seals", sealWords(l, conv, seals))
+	into(&b.Evidence, "revision", folded(s.Revision[:min(len(s.Revision), 12)], `<span class="id">`+escaped(s.Revision)+"</span>"))
 	if s.Derived {
 		into(&b.Evidence, "derived", l.yes(true))
 	}
@@ -207,14 +247,73 @@ func lackingWords(l *language, path string) template.HTML {
 	return l.data(path)
 }
 
-func offsets(l *language, events []warehouse.Interaction) string {
-	if len(events) == 0 {
+// offsets are those of a session's events, rising. All events of a session have its key and lie in
+// one partition; one that a source put elsewhere is not among them.
+func offsets(conv warehouse.Conversation) (out []int64) {
+	for _, e := range conv.Interactions {
+		if e.Topic == conv.Session.Topic && e.Partition == conv.Session.Partition {
+			out = append(out, e.Offset)
+		}
+	}
+	slices.Sort(out)
+	return out
+}
+
+func offsetWords(l *language, conv warehouse.Conversation) string {
+	all := offsets(conv)
+	if len(all) == 0 {
 		return l.text("not_reported")
 	}
-	byOffset := func(a, z warehouse.Interaction) int { return int(a.Offset - z.Offset) }
-	first, last := slices.MinFunc(events, byOffset), slices.MaxFunc(events, byOffset)
-	if first.Offset == last.Offset {
-		return l.number(first.Offset)
+	return between(l, all[0], all[len(all)-1])
+}
+
+func between(l *language, first, last int64) string {
+	if first == last {
+		return l.number(first)
 	}
-	return l.number(first.Offset) + "–" + l.number(last.Offset)
+	return l.number(first) + "–" + l.number(last)
+}
+
+// sealsOver are the seals that cover an event of the session; those between that cover only events
+// of others are left out.
+func (c *Console) sealsOver(ctx context.Context, conv warehouse.Conversation) ([]warehouse.Seal, error) {
+	all := offsets(conv)
+	if len(all) == 0 {
+		return nil, nil
+	}
+	seals, err := c.Record.SealsOver(ctx, conv.Session.Topic, conv.Session.Partition, all[0], all[len(all)-1])
+	return slices.DeleteFunc(seals, func(s warehouse.Seal) bool {
+		i, _ := slices.BinarySearch(all, s.First)
+		return i == len(all) || all[i] > s.Last
+	}), err
+}
+
+// mostSeals are listed; a long session has one for every few of its events.
+const mostSeals = 20
+
+// sealWords says how much of the session is sealed, and by which seals.
+func sealWords(l *language, conv warehouse.Conversation, seals []warehouse.Seal) template.HTML {
+	sealed := 0
+	for _, offset := range offsets(conv) {
+		if slices.ContainsFunc(seals, func(s warehouse.Seal) bool { return s.First <= offset && offset <= s.Last }) {
+			sealed++
+		}
+	}
+	summary := l.text("beside.sealed", l.number(int64(sealed)), l.number(int64(len(conv.Interactions))))
+	if len(seals) == 0 {
+		return escaped(summary)
+	}
+	var list strings.Builder
+	for _, s := range seals[:min(len(seals), mostSeals)] {
+		list.WriteString(`<span class="seal">` + string(escaped(between(l, s.First, s.Last))) + ` <span class="id">` + string(escaped(s.ID)) + "</span></span>")
+	}
+	if more := len(seals) - mostSeals; more > 0 {
+		list.WriteString(string(escaped(l.text("beside.more_seals", l.number(int64(more))))))
+	}
+	return folded(summary, template.HTML(list.String()))
+}
+
+// folded shows a summary, and the rest to whoever opens it.
+func folded(summary string, rest template.HTML) template.HTML {
+	return "<details><summary>" + escaped(summary) + "</summary>" + rest + "</details>"
 }

@@ -1,6 +1,7 @@
 package console
 
 import (
+	"context"
 	"net/http"
 
 	"mingjian/collector/warehouse"
@@ -22,14 +23,16 @@ type sessionsBody struct {
 func (c *Console) sessions(w http.ResponseWriter, r *http.Request) {
 	l, f := c.language(w, r), c.readFilter(r, "7d")
 	f = filter{Period: f.Period, From: f.From, To: f.To, Channels: f.Channels, BusinessLines: f.BusinessLines, Cursor: f.Cursor, Faults: f.Faults, from: f.from, to: f.to}
-	page, err := c.Record.Sessions(r.Context(), warehouse.SessionQuery{
-		From: f.from, To: f.to, Channels: f.Channels, BusinessLines: f.BusinessLines, Limit: listLength, Cursor: f.Cursor,
-	})
-	if err != nil {
-		c.trouble(w, r, err)
+	var (
+		page    warehouse.SessionPage
+		checked warehouse.Checked
+	)
+	err := together(r.Context(), func(ctx context.Context) (err error) {
+		page, err = c.Record.Sessions(ctx, warehouse.SessionQuery{
+			From: f.from, To: f.to, Channels: f.Channels, BusinessLines: f.BusinessLines, Limit: listLength, Cursor: f.Cursor,
+		})
 		return
-	}
-	checked, err := c.Record.Checked(r.Context(), f.query(0))
+	}, func(ctx context.Context) (err error) { checked, err = c.Record.Checked(ctx, f.query(0)); return })
 	if err != nil {
 		c.trouble(w, r, err)
 		return
@@ -51,6 +54,6 @@ func (c *Console) sessions(w http.ResponseWriter, r *http.Request) {
 	}
 	c.respond(w, r, http.StatusOK, view{
 		Page: "sessions", Title: l.text("nav.sessions"), Body: b,
-		Checked: &checkedLine{checked.Sessions, checked.Interactions, checked.Findings, f.inWords(l), f.narrowed()},
+		Checked: &checkedLine{checked.Sessions, checked.Interactions, checked.Findings, c.inWords(l, f), f.narrowed()},
 	})
 }

@@ -27,7 +27,7 @@ func (c *Console) system(w http.ResponseWriter, r *http.Request) {
 		b.AllWell = false
 	} else {
 		b.Checked = &checked
-		v.Checked = &checkedLine{checked.Sessions, checked.Interactions, checked.Findings, f.inWords(l), false}
+		v.Checked = &checkedLine{checked.Sessions, checked.Interactions, checked.Findings, c.inWords(l, f), false}
 	}
 	v.Body = b
 	c.respond(w, r, http.StatusOK, v)

@@ -3,7 +3,6 @@ package console
 import (
 	"fmt"
 	"html/template"
-	"net/url"
 	"regexp"
 	"strings"
 	"time"
@@ -36,29 +35,45 @@ func (c *Console) funcs(l *language) template.FuncMap {
 			}
 			return fmt.Sprint(count)
 		},
-		"text":     func(t policies.Text) string { return t.In(l.tag) },
-		"prose":    func(t policies.Text) template.HTML { return l.prose(t.In(l.tag)) },
-		"html":     func() string { return l.html },
-		"other":    func() string { return map[string]string{"zh": "en", "en": "zh-Hans"}[l.tag] },
-		"data":     func(s string) template.HTML { return l.data(s) },
-		"langof":   func(s string) string { return l.langOf(s) },
-		"segments": segments,
-		"at":       func(ms policies.Millis) string { return c.clock(ms, "2006-01-02 15:04:05") },
-		"clock":    func(ms policies.Millis) string { return c.clock(ms, "15:04:05") },
-		"iso":      func(ms policies.Millis) string { return c.clock(ms, time.RFC3339) },
-		"zone":     func() string { return zoneName + " (UTC" + time.UnixMilli(0).In(c.zone).Format("-07:00") + ")" },
-		"lasting":  func(ms policies.Millis) string { return l.lasting(ms) },
-		"took":     func(s warehouse.Session) string { return l.lasting(max(0, s.LastAt-s.Opened)) },
-		"short":    func(s string) string { return s[:min(len(s), 12)] },
-		"masked":   Masked,
-		"sessionHref": func(id string) string {
-			return "/sessions/" + url.PathEscape(id)
-		},
-		"rule":    func(id string) policies.Rule { return c.ruleOf(id) },
-		"clause":  func(id string) policies.Clause { return c.clauseOf(id) },
-		"channel": func(s string) template.HTML { return l.named("channel.", s) },
-		"word":    func(prefix, s string) template.HTML { return l.named(prefix, s) },
+		"text":        func(t policies.Text) string { return t.In(l.tag) },
+		"prose":       func(t policies.Text) template.HTML { return l.prose(t.In(l.tag)) },
+		"html":        func() string { return l.html },
+		"other":       func() string { return map[string]string{"zh": "en", "en": "zh-Hans"}[l.tag] },
+		"data":        func(s string) template.HTML { return l.data(s) },
+		"langof":      func(s string) string { return l.langOf(s) },
+		"segments":    segments,
+		"at":          func(ms policies.Millis) string { return c.clock(ms, "2006-01-02 15:04:05") },
+		"minute":      func(ms policies.Millis) string { return c.clock(ms, "01-02 15:04") },
+		"clock":       func(ms policies.Millis) string { return c.clock(ms, "15:04:05") },
+		"iso":         func(ms policies.Millis) string { return c.clock(ms, time.RFC3339) },
+		"zone":        func() string { return zoneName + " (UTC" + time.UnixMilli(0).In(c.zone).Format("-07:00") + ")" },
+		"lasting":     func(ms policies.Millis) string { return l.lasting(ms) },
+		"took":        func(s warehouse.Session) string { return l.lasting(max(0, s.LastAt-s.Opened)) },
+		"short":       func(s string) string { return s[:min(len(s), 12)] },
+		"status":      l.status,
+		"means":       l.means,
+		"sessionHref": func(tenant, id string) string { return sessionHref(tenant, id) },
+		"field":       c.field,
+		"rule":        func(id string) policies.Rule { return c.ruleOf(id) },
+		"clause":      func(id string) policies.Clause { return c.clauseOf(id) },
+		"channel":     func(s string) template.HTML { return l.named("channel.", s) },
+		"word":        func(prefix, s string) template.HTML { return l.named(prefix, s) },
 	}
+}
+
+// status is the word for what breaking a rule means, or the data as it came: a pack of tomorrow may
+// bring another.
+func (l *language) status(s string) template.HTML {
+	if text, ok := l.known("status." + s + ".word"); ok {
+		return escaped(text)
+	}
+	return l.data(s)
+}
+
+// means says what a status means; "" for one that the pages do not know.
+func (l *language) means(s string) string {
+	text, _ := l.known("status." + s + ".means")
+	return text
 }
 
 // ruleOf finds a rule; one that an older revision had and this one has not is shown by its id.
@@ -97,7 +112,7 @@ func (l *language) lasting(ms policies.Millis) string {
 // named is a fixed word of the model (a channel, a role) in this language, or the data as it came.
 func (l *language) named(prefix, s string) template.HTML {
 	if text, ok := l.known(prefix + s); ok && s != "" {
-		return template.HTML(template.HTMLEscapeString(text))
+		return escaped(text)
 	}
 	return l.data(s)
 }

@@ -50,6 +50,9 @@ func Operation[I, O any](fn func(context.Context, *I) (*O, error), describe ...f
 	return operation[I, O]{fn, describe}
 }
 
+// bodyBytes is how much an operation takes that does not read a stream: a few fields of text.
+const bodyBytes = 64 << 10
+
 type operation[I, O any] struct {
 	fn       func(context.Context, *I) (*O, error)
 	describe []func(*huma.Operation)
@@ -57,7 +60,8 @@ type operation[I, O any] struct {
 
 func (o operation[I, O]) Mount(r Route, at Mounting) {
 	op := huma.Operation{
-		Method: r.Method, Path: r.Path, Summary: r.Summary,
+		MaxBodyBytes: bodyBytes,
+		Method:       r.Method, Path: r.Path, Summary: r.Summary,
 		OperationID: huma.GenerateOperationID(r.Method, r.Path, (*O)(nil)),
 		// Whoever reads the description sees what a token must be allowed to do.
 		Extensions: map[string]any{"x-permission": string(r.Permission)},
@@ -67,6 +71,10 @@ func (o operation[I, O]) Mount(r Route, at Mounting) {
 	}
 	for _, d := range o.describe {
 		d(&op)
+	}
+	op.Errors = append(op.Errors, http.StatusServiceUnavailable)
+	if r.Permission != Public {
+		op.Errors = append(op.Errors, http.StatusUnauthorized, http.StatusForbidden)
 	}
 	huma.Register(at.API, op, func(ctx context.Context, in *I) (*O, error) {
 		out, err := o.fn(ctx, in)

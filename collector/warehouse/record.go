@@ -2,6 +2,7 @@ package warehouse
 
 import (
 	"context"
+	"time"
 
 	"mingjian/policies"
 )
@@ -12,8 +13,11 @@ type Record interface {
 	Findings(ctx context.Context, q FindingQuery) (FindingPage, error)
 	Finding(ctx context.Context, id string) (FindingItem, bool, error)
 	Session(ctx context.Context, sessionID string) (Conversation, bool, error)
+	SessionOf(ctx context.Context, tenant, sessionID string) (Conversation, bool, error)
+	SealsOver(ctx context.Context, topic string, partition int, first, last int64) ([]Seal, error)
 	Sessions(ctx context.Context, q SessionQuery) (SessionPage, error)
 	Checked(ctx context.Context, q FindingQuery) (Checked, error)
+	Trend(ctx context.Context, q FindingQuery, length time.Duration) ([]Span, error)
 }
 
 // FindingQuery filters findings; empty fields do not filter. Times are [From, To).

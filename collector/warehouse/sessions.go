@@ -68,24 +68,7 @@ func (s *Store) standingFindings(ctx context.Context, page []Session) (map[sessi
 // Session implements Record. Where several tenants have a session of this id, it is the one with
 // the newest event.
 func (s *Store) Session(ctx context.Context, sessionID string) (Conversation, bool, error) {
-	rows, err := collect(ctx, s, sessions, "PREWHERE session_id = {session:String} ORDER BY last_at DESC, tenant LIMIT 1",
-		clickhouse.Named("session", sessionID))
-	if err != nil || len(rows) == 0 {
-		return Conversation{}, false, err
-	}
-	out := Conversation{Session: rows[0]}
-	if out.Interactions, err = s.Events(ctx, out.Session.Tenant, sessionID); err != nil {
-		return Conversation{}, false, err
-	}
-	found, err := collect(ctx, s, findings, "PREWHERE session_id = {session:String} WHERE tenant = {tenant:String} ORDER BY at, rule",
-		clickhouse.Named("session", sessionID), clickhouse.Named("tenant", out.Session.Tenant))
-	if err != nil {
-		return Conversation{}, false, err
-	}
-	for _, f := range found {
-		out.Findings = append(out.Findings, f.item())
-	}
-	return out, true, nil
+	return s.SessionOf(ctx, "", sessionID)
 }
 
 // sessions adds the conditions that a query puts on sessions.

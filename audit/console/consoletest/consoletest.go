@@ -92,16 +92,56 @@ func cut[T any](all []T, cursor string, limit int) (items []T, next string, err 
 	return all[start:end], next, nil
 }
 
-// Session finds a session by id.
-func (r *Record) Session(_ context.Context, id string) (warehouse.Conversation, bool, error) {
+// SessionOf finds a session by id: of several tenants' the one with the newest event.
+func (r *Record) SessionOf(_ context.Context, tenant, id string) (out warehouse.Conversation, found bool, err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for _, c := range r.conversations {
-		if c.Session.SessionID == id {
-			return c, true, r.down
+		if c.Session.SessionID == id && (tenant == "" || tenant == c.Session.Tenant) && (!found || c.Session.LastAt > out.Session.LastAt) {
+			out, found = c, true
 		}
 	}
-	return warehouse.Conversation{}, false, r.down
+	return out, found, r.down
+}
+
+// SealsOver has a seal over every ten offsets; the newest offsets of a session that is open are not
+// sealed yet.
+func (r *Record) SealsOver(_ context.Context, topic string, partition int, first, last int64) ([]warehouse.Seal, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	var out []warehouse.Seal
+	for at := first / 10 * 10; at+9 <= last; at += 10 {
+		out = append(out, warehouse.Seal{Topic: topic, Partition: partition, First: at, Last: at + 9, ID: fmt.Sprintf("%064x", at)})
+	}
+	return out, r.down
+}
+
+// Trend counts in spans as the warehouse does.
+func (r *Record) Trend(_ context.Context, q warehouse.FindingQuery, length time.Duration) ([]warehouse.Span, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	var out []warehouse.Span
+	for at := q.From; at < q.To; at += length.Milliseconds() {
+		span, until := warehouse.Span{At: at}, min(at+length.Milliseconds(), q.To)
+		for _, c := range r.conversations {
+			if q.Tenant != "" && q.Tenant != c.Session.Tenant {
+				continue
+			}
+			if within(c.Session.Opened, at, until) {
+				span.Sessions++
+			}
+			for _, f := range c.Findings {
+				if matches(q, f) && within(f.At, at, until) {
+					span.Findings++
+					if f.Severity == "critical" {
+						span.Critical++
+					}
+				}
+			}
+		}
+		out = append(out, span)
+	}
+	return out, r.down
 }
 
 // Sessions is newest first.
@@ -282,6 +322,9 @@ func (b *Builder) Close(s int, by string, resolved bool) *Builder {
 // Of gives the session to a tenant.
 func (b *Builder) Of(tenant string) *Builder {
 	b.c.Session.Tenant = tenant
+	for i := range b.c.Interactions {
+		b.c.Interactions[i].Tenant = tenant
+	}
 	for i := range b.c.Findings {
 		b.c.Findings[i].Tenant = tenant
 	}

@@ -3,12 +3,14 @@
 "use strict";
 
 (() => {
-  const every = 3000; // ms between looks for something new
+  const every = 1500; // ms between looks for something new in a list that people wait at
+  const calm = 10000; // ms between looks where nobody waits for a single finding
   const slowest = 30000; // ms between looks while the server does not answer
 
   // --- lists renew themselves, without moving under the reader's hands
 
   const list = () => document.getElementById("list");
+  const pace = () => ("quiet" in list().dataset ? calm : every);
 
   // busy: the reader is in the list, has marked something in it, or has scrolled into it.
   const busy = (l) => {
@@ -99,7 +101,7 @@
     }
     try {
       await renew();
-      follow(every);
+      follow(pace());
     } catch {
       state(true);
       follow(Math.min(wait * 2, slowest));
@@ -107,7 +109,7 @@
   };
   if (list() && list().dataset.live) {
     state(false);
-    follow(every);
+    follow(pace());
   }
 
   // --- a filter applies when it is chosen
