@@ -52,7 +52,7 @@ func (g Guard) Protect(perm Permission, next http.HandlerFunc) http.HandlerFunc 
 		case err != nil:
 			g.Refuse(w, r, fmt.Errorf("%w: %w", ErrInvalid, err))
 			return
-		case !known:
+		case !known, p.ID == Local.ID && !p.May(perm): // who only sits at the machine can still sign in
 			g.Refuse(w, r, ErrNobody)
 			return
 		case !p.May(perm):

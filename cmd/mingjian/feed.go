@@ -46,6 +46,12 @@ func (c *importCommand) Run(ctx context.Context) error {
 		}
 	} else {
 		fmt.Printf("%d events read, %d sent, %d refused\n", summary.Read, summary.Sent, len(summary.Refused))
+		if n := summary.SuspectCount; n > 0 {
+			fmt.Printf("%d of those sent are not events: they will stand among the rejects, with the reason\n", n)
+		}
+		if console := c.console(); console != "" && summary.Sent > summary.SuspectCount {
+			fmt.Printf("See what is found: %s/findings?period=all\n", console)
+		}
 	}
 	if err == nil && len(summary.Refused) > 0 {
 		return errReported

@@ -31,7 +31,7 @@ import (
 type serveCommand struct {
 	where
 	Listen string `help:"Address of console and API." default:"${listen}"`
-	Store  string `help:"Directory of the audit service: its token, and its SQLite file unless --postgres is given. The default directory without one." type:"path" placeholder:"DIR"`
+	Store  string `help:"Directory of the audit service: the API token, and the workflow store where that is SQLite. Default: that of the running 'up', or else mingjian-audit below the user's data directory." placeholder:"DIR"`
 }
 
 func (*serveCommand) Help() string {
@@ -53,23 +53,38 @@ func (c *serveCommand) Run(ctx context.Context, log *slog.Logger) error {
 		return err
 	}
 	defer record.Close()
-	dir := c.Store
-	if dir == "" {
-		if dir, err = dataDirectory(false); err != nil {
-			return err
-		}
+	dir, err := c.directory()
+	if err != nil {
+		return err
+	}
+	address, err := c.store(embedded.WriterUser)
+	if err != nil {
+		return err
 	}
 	bundle, err := policies.Load(policies.Builtin())
 	if err != nil {
 		return err
 	}
 	group, ctx := errgroup.WithContext(ctx)
-	s := auditService{dir: dir, listener: listener, brokers: brokers, record: record, bundle: bundle, log: log}
+	s := auditService{dir: dir, listener: listener, brokers: brokers, record: record, warehouse: address.Addr, bundle: bundle, log: log}
 	if err := s.start(ctx, group); err != nil {
 		return err
 	}
-	fmt.Printf("Console and API: http://%s (token in %s)\n", listener.Addr(), filepath.Join(dir, "admin.token"))
+	fmt.Printf("Console and API listen on %s; the API token is in %s\n", listener.Addr(), filepath.Join(dir, "admin.token"))
 	return group.Wait()
+}
+
+// directory is where the service keeps what is its own.
+func (c *serveCommand) directory() (string, error) {
+	if c.Store != "" {
+		return c.Store, nil
+	}
+	if len(c.Kafka) == 0 || c.ClickHouse == "" {
+		_, dir, err := c.running()
+		return dir, err
+	}
+	dir, err := dataDirectory(false)
+	return dir + "-audit", err
 }
 
 // auditService is the console and API with what they stand on.

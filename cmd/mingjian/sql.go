@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/csv"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -34,6 +35,9 @@ func (c *sqlCommand) Run(ctx context.Context) error {
 			return err
 		}
 		c.Query = string(text)
+	}
+	if strings.TrimSpace(c.Query) == "" {
+		return errors.New("the query is empty: try \"SELECT rule, count() FROM mingjian.findings_v GROUP BY rule\"")
 	}
 	store, err := c.open(ctx, embedded.ReaderUser)
 	if err != nil {

@@ -2,11 +2,13 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -33,7 +35,7 @@ type upCommand struct {
 	ClickHouseListen string        `name:"clickhouse-listen" help:"Address of the embedded ClickHouse." default:"${clickhouse_listen}"`
 	Partitions       int           `help:"Partitions of the interactions topic, when it is made." default:"4"`
 	SyncWrites       bool          `help:"The broker flushes every batch to disk before it acknowledges it (survives a power loss)."`
-	ExitAfter        time.Duration `help:"Stop in order after this time." placeholder:"60s"`
+	ExitAfter        time.Duration `help:"Stop in order after this time." placeholder:"DURATION"`
 }
 
 func (*upCommand) Help() string {
@@ -49,10 +51,19 @@ func (c *upCommand) Run(ctx context.Context, log *slog.Logger) error {
 		defer cancel()
 	}
 	err := c.run(ctx, log)
-	if c.ExitAfter > 0 && ctx.Err() == context.DeadlineExceeded {
+	if ctx.Err() != nil && (err == nil || errors.Is(err, ctx.Err())) {
+		fmt.Println("Stopped in order; everything is kept.")
 		return nil
 	}
 	return err
+}
+
+// Validate refuses what cannot work before anything is started.
+func (c *upCommand) Validate() error {
+	if c.Partitions < 1 {
+		return fmt.Errorf("--partitions must be at least 1, not %d", c.Partitions)
+	}
+	return nil
 }
 
 func (c *upCommand) run(ctx context.Context, log *slog.Logger) error {
@@ -148,8 +159,17 @@ func (c *upCommand) welcome(e embedded.Endpoints) {
   Data        %s
   API token   %s
 Next: open the console, or send your own conversations from another terminal:
-  mingjian import --data %s FILE.jsonl
-`, e.Console, e.Kafka, e.ClickHouse, c.Data, filepath.Join(c.Data, "admin.token"), c.Data)
+  %s import --data %q FILE.jsonl
+Ctrl-C stops it; everything is kept.
+`, e.Console, e.Kafka, e.ClickHouse, c.Data, filepath.Join(c.Data, "admin.token"), self(), c.Data)
+}
+
+// self is how this program was called, for a line that can be copied.
+func self() string {
+	if strings.Contains(os.Args[0], "go-build") { // where 'go run' puts what it built
+		return "go run ./cmd/mingjian"
+	}
+	return os.Args[0]
 }
 
 // demo plays the contact centre until ctx ends.

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"path/filepath"
 
@@ -25,7 +26,7 @@ func dataDirectory(demo bool) (string, error) {
 	if base == "" {
 		home, err := os.UserHomeDir()
 		if err != nil {
-			return "", err
+			return "", fmt.Errorf("no default data directory (%w): name one with --data", err)
 		}
 		base = filepath.Join(home, ".local", "share")
 	}
@@ -64,6 +65,18 @@ func (w *where) brokers() ([]string, error) {
 	}
 	endpoints, _, err := w.running()
 	return []string{endpoints.Kafka}, err
+}
+
+// console is the address of the running system's console; "" where that is not known.
+func (w *where) console() string {
+	if len(w.Kafka) > 0 {
+		return ""
+	}
+	endpoints, _, err := w.running()
+	if err != nil {
+		return ""
+	}
+	return endpoints.Console
 }
 
 // store says where the record is, for one of the embedded users or the one named by the flags.

@@ -13,10 +13,10 @@ package mingjian.cn.human
 # METADATA
 # title: Person not reached
 # description: >-
-#   A person was asked for and none joined within human_wait_max_s: found at the moment the limit
-#   passed, and a person who joins after it does not cure it (one who speaks has joined, also where
+#   A person was asked for and none joined within the limit (90 seconds unless the parameters say
+#   otherwise): found at the moment the limit passed, and a person who joins after it does not cure it (one who speaks has joined, also where
 #   no handoff.accepted was reported). Where the session ended before the
-#   limit without a person it is found at the end, unless the customer left within human_grace_s of
+#   limit without a person it is found at the end, unless the customer left within 30 seconds of
 #   asking and nothing had been refused (the service had no fair time). A refusal alone is not yet
 #   found, since a person within the limit cures it, but it takes the grace away and is cited.
 #   Of several waits the earliest that broke the rule is reported.
@@ -28,9 +28,9 @@ package mingjian.cn.human
 #   clauses: [cn-miit-dialtest, cn-miit-26-hotline]
 #   title_zh: 人工客服无法接通
 #   description_zh: >-
-#     客户要求人工，而在 human_wait_max_s 秒内无人接入：以限期届满之时为准，之后才接入不能补救
+#     客户要求人工，而在限期（默认90秒，可在参数中调整）内无人接入：以限期届满之时为准，之后才接入不能补救
 #     （坐席已发言的视为已接入，即使未上报 handoff.accepted）。
-#     限期之前会话已结束而仍无人接入的，以结束之时为准；但客户在提出后 human_grace_s 秒内自行离开、
+#     限期之前会话已结束而仍无人接入的，以结束之时为准；但客户在提出后30秒内自行离开、
 #     且此前未被拒绝的除外（服务方没有合理的时间）。仅有拒绝尚不构成，限期内有人接入即可补救，
 #     但拒绝使上述宽限不再适用，并在事实中列出。多次等待中报告最早的一次。
 #   remedy:
@@ -55,8 +55,8 @@ finding contains {
 # METADATA
 # title: Person joined slowly
 # description: >-
-#   A person joined more than human_slow_s after being asked for. Where the wait passed
-#   human_wait_max_s too, both findings stand. Of several waits the earliest slow one is reported.
+#   A person joined more than 30 seconds after being asked for (unless the parameters say otherwise).
+#   Where nobody came within the limit for reaching one (90 seconds) either, both findings stand. Of several waits the earliest slow one is reported.
 # custom:
 #   id: cn-human-slow
 #   severity: medium
@@ -65,7 +65,7 @@ finding contains {
 #   clauses: [cn-miit-30s]
 #   title_zh: 人工接入超过30秒
 #   description_zh: >-
-#     人工在客户提出要求 human_slow_s 秒之后才接入。等待同时超过 human_wait_max_s 的，两项并存。
+#     人工在客户提出要求30秒（默认，可在参数中调整）之后才接入。等待同时超过接通限期（默认90秒）的，两项并存。
 #     多次等待中报告最早的一次。
 #   remedy:
 #     zh: 按时段的请求量排班，并把转接前的追问、菜单与确认步骤减到最少。
