@@ -58,7 +58,7 @@ func (w *worker) batch(ctx context.Context, r run) error {
 		return err
 	}
 	for i := range b.items {
-		if err := b.take(ctx, &b.items[i]); err != nil {
+		if err := b.take(ctx, i); err != nil {
 			return err
 		}
 	}
@@ -99,8 +99,9 @@ func (b *batch) control(next int64) {
 
 func (b *batch) leaf(e seal.Entry) { b.leaves = append(b.leaves, seal.Leaf(e.Canonical())) }
 
-// take inspects one message.
-func (b *batch) take(ctx context.Context, it *item) error {
+// take inspects the next message.
+func (b *batch) take(ctx context.Context, i int) error {
+	it := &b.items[i]
 	b.control(it.offset)
 	at := event.Position{Topic: b.w.Topic, Partition: b.w.partition, Offset: it.offset}
 	if it.event == nil {
@@ -126,7 +127,8 @@ func (b *batch) take(ctx context.Context, it *item) error {
 	was := standingOf(c.state)
 	out, err := b.w.Inspector.Next(ctx, c.state, e, at, func(ctx context.Context) ([]inspect.Placed, error) {
 		b.w.metrics.late.Inc()
-		return b.events(ctx, c)
+		before, err := b.events(ctx, c)
+		return append(before, b.coming(c, i)...), err
 	})
 	if errors.As(err, &it.reject) {
 		b.refuse(it, at)
@@ -161,7 +163,9 @@ func (b *batch) take(ctx context.Context, it *item) error {
 	for _, ch := range changes {
 		b.findings = append(b.findings, b.w.catalogue.findingRow(ch, c.state))
 	}
-	if !redone {
+	// An event that is in the state already may not be in the snapshot: a crash came between the two
+	// and the session was folded from its events.
+	if !redone || it.offset > c.redo && !c.dirty {
 		c.dirty, c.version = true, c.nextVersion()
 	}
 	b.w.memory.schedule(c)
@@ -185,44 +189,6 @@ func (b *batch) refuse(it *item, at event.Position) {
 	b.rejects = append(b.rejects, row)
 	b.rejected++
 	b.leaf(rejectEntry(&row))
-}
-
-// events gives the events that a session's state has folded, from the record and from this batch.
-// The record may know more than the state, from an attempt that a crash ended.
-func (b *batch) events(ctx context.Context, c *conversation) ([]inspect.Placed, error) {
-	known := map[string]bool{}
-	var out []inspect.Placed
-	add := func(row *warehouse.Interaction) error {
-		first, seen := c.state.Seen.First(row.EventID)
-		if !seen || first != row.Offset || known[row.EventID] {
-			return nil
-		}
-		p, err := placed(row)
-		known[row.EventID] = true
-		out = append(out, p)
-		return err
-	}
-	for _, i := range b.rows[c.state.ID] {
-		if err := add(&b.interactions[i]); err != nil {
-			return nil, err
-		}
-	}
-	if len(out) < c.state.Count() {
-		rows, err := b.w.storedRows(ctx, c.state.Tenant, c.state.ID)
-		if err != nil {
-			return nil, err
-		}
-		for i := range rows {
-			if err := add(&rows[i]); err != nil {
-				return nil, err
-			}
-		}
-	}
-	if n := c.state.Count(); len(out) < n {
-		b.w.log.Error("a session is folded anew without all of its events: the record has lost rows",
-			"session_id", c.state.ID, "events", n, "found", len(out))
-	}
-	return out, nil // Next puts them in order
 }
 
 // move puts a session that had no tenant so far under the one it has now.
@@ -299,23 +265,6 @@ func everyFinding(s *session.State, changes []inspect.Change) []inspect.Change {
 		changes = append(changes, inspect.Change{Rule: rule, Finding: f.Finding, Version: f.Version, Standing: f.Standing})
 	}
 	return changes
-}
-
-// storedRows reads a session's rows, waiting for the store where it is away.
-func (w *worker) storedRows(ctx context.Context, tenant, sessionID string) (rows []warehouse.Interaction, err error) {
-	err = w.try(ctx, "read a session's events", func() (err error) {
-		rows, err = w.Store.Events(ctx, tenant, sessionID)
-		return err
-	})
-	return rows, err
-}
-
-func placed(r *warehouse.Interaction) (inspect.Placed, error) {
-	e, err := event.FromStored(r.Body, r.Text, r.TextBytes, r.Flags, r.Labels, r.Extra)
-	if err != nil {
-		return inspect.Placed{}, fmt.Errorf("event %s of session %s: %w", r.EventID, r.SessionID, err)
-	}
-	return inspect.Placed{Event: e, Offset: r.Offset}, nil
 }
 
 // What fires deadlines.
@@ -409,8 +358,9 @@ func (b *batch) write(ctx context.Context) error {
 		w.metrics.batches.Inc()
 		w.metrics.write.Observe(time.Since(began).Seconds())
 		w.hint()
+		w.health.sealed(w.position)
 	}
-	w.health.sealed(w.position, len(w.memory.sessions))
+	w.health.holds(len(w.memory.sessions))
 	return nil
 }
 
@@ -463,28 +413,4 @@ func (b *batch) count(findings []warehouse.Finding) {
 	}
 	m.sessions.WithLabelValues(b.w.label()).Set(float64(len(b.w.memory.sessions)))
 	m.lag.WithLabelValues(b.w.label()).Set(float64(max(0, b.w.end-b.run.next)))
-}
-
-// rebuilt folds a session from its stored events: its snapshot is of another version of the fold.
-func (w *worker) rebuilt(ctx context.Context, s *warehouse.Session) (*session.State, error) {
-	rows, err := w.Store.Events(ctx, s.Tenant, s.SessionID)
-	if err != nil {
-		return nil, err
-	}
-	state := session.New(s.SessionID, s.Tenant)
-	for i := range rows {
-		p, err := placed(&rows[i])
-		if err != nil {
-			return nil, err
-		}
-		at := event.Position{Topic: rows[i].Topic, Partition: rows[i].Partition, Offset: p.Offset}
-		if _, err := w.Inspector.Next(ctx, state, p.Event, at, inOrder); err != nil {
-			return nil, err
-		}
-	}
-	return state, nil
-}
-
-func inOrder(context.Context) ([]inspect.Placed, error) {
-	return nil, errors.New("stored events come out of order")
 }

@@ -36,7 +36,8 @@ func TestClickHouseKeepsWhatTheLedgerKeeps(t *testing.T) {
 		o.Findings, o.Batch.Messages = killedFindings, messages
 		r := s.start(o)
 		eventually(t, func() string {
-			if p := r.health.Report().Partitions; len(p) == 0 || p[0].Sealed.IsZero() {
+			p := r.health.Report().Partitions
+			if len(p) == 0 || p[0].State != collector.Consuming || p[0].Sealed.IsZero() && p[0].Lag() > 0 {
 				return "nothing sealed"
 			}
 			return ""

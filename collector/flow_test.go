@@ -88,13 +88,17 @@ func TestMalformedMessagesAreKeptApartAndTheRestGoesOn(t *testing.T) {
 	long := newTalk(t, "long", noon).says(0, event.CustomerRole, "x")
 	long.out[0].Value = fmt.Appendf(nil, `{"event_id":"l","session_id":"long","ts":1772452800000,"kind":"message","actor":{"role":"customer"},"text":"\u0000%s","odd":1}`, strings.Repeat("长", 300_000))
 	s.produce(long.out...)
+	// A key as long as a message, six times that as JSON: no broker takes that on the rejects topic.
+	s.produce(client.Message{Key: bytes.Repeat([]byte{1}, 900_000), Value: long.out[0].Value[:100]})
+	want[event.NotJSON]++
+	bad++
 	r.atRest()
 
 	got := map[event.Reason]int{}
 	for _, offsets := range store.rejects {
 		for _, row := range offsets {
 			got[event.Reason(row.Reason)]++
-			if row.Detail == "" || len(row.SHA256) != 64 || len(row.Payload) > 64<<10 || (row.Size > 0 && len(row.Payload) == 0) {
+			if row.Detail == "" || len(row.SHA256) != 64 || len(row.Payload) > 64<<10 || len(row.Key) > 1<<10 || (row.Size > 0 && len(row.Payload) == 0) {
 				t.Errorf("reject %+v", row)
 			}
 		}
@@ -348,31 +352,28 @@ func TestFindingAheadOfItsSessionIsWithdrawn(t *testing.T) {
 	}
 }
 
-// A snapshot that another version of the fold made is of no use; the events are.
-func TestSessionIsFoldedFromItsEventsWhereTheSnapshotIsForeign(t *testing.T) {
+func TestNothingIsWrittenWhileNothingHappens(t *testing.T) {
 	s := newStage(t, 1)
 	store := newLedger()
-	o := s.options(store)
-	o.Quiet = time.Hour
-	r := s.start(o)
-	out := sorry(t, "f", "DE").out
-	s.produce(out[:6]...)
+	r := s.start(s.options(store))
+	s.produce(sorry(t, "over", "DE").out...)
+	s.produce(newTalk(t, "open", time.Now()).opened("CN").out...)
 	ends := s.ends()
-	eventually(t, func() string { return sealed(ends, r) })
-	r.stop()
-	k := [2]string{"f", session.DefaultTenant}
-	row := store.sessions[k]
-	row.State = []byte{255}
-	store.sessions[k] = row
-
-	r = s.start(s.options(store))
-	s.produce(out[6:]...)
-	r.atRest()
-	if found := store.rules(true); found["q-apology-loop"] != 1 || found["eu-ai-notice-missing"] != 1 {
-		t.Errorf("findings %v", found)
+	eventually(t, func() string {
+		if p := r.health.Report().Partitions; len(p) == 1 && p[0].Sessions > 1 {
+			return "the session that is over is still watched"
+		}
+		return sealed(ends, r)
+	})
+	look := func() string {
+		store.mu.Lock()
+		defer store.mu.Unlock()
+		return fmt.Sprint(store.calls["write"], r.health.Report().Partitions[0].Sealed)
 	}
-	if n := store.sessions[k].Events; n != 8 {
-		t.Errorf("the session has %d events, want 8", n)
+	before := look()
+	time.Sleep(time.Second) // the clock is looked at several times meanwhile
+	if after := look(); after != before {
+		t.Errorf("%s writes and newest seal, a second ago %s", after, before)
 	}
 }
 

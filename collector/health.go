@@ -152,8 +152,12 @@ func (p *partitionHealth) consuming(position, end int64, sessions int) {
 
 func (p *partitionHealth) read(end int64) { p.set(func(e *PartitionHealth) { e.End = end }) }
 
-func (p *partitionHealth) sealed(position int64, sessions int) {
-	p.set(func(e *PartitionHealth) { e.Position, e.Sessions, e.Sealed = position, sessions, time.Now() })
+func (p *partitionHealth) sealed(position int64) {
+	p.set(func(e *PartitionHealth) { e.Position, e.Sealed = position, time.Now() })
+}
+
+func (p *partitionHealth) holds(sessions int) {
+	p.set(func(e *PartitionHealth) { e.Sessions = sessions })
 }
 
 func (p *partitionHealth) lost(first, last int64) {

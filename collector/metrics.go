@@ -47,7 +47,7 @@ func newMetrics(reg prometheus.Registerer) (*metrics, error) {
 		lag:          gauges("lag", "Offsets between the record and the end of the partition."),
 		sessions:     gauges("sessions", "Sessions in memory: open, or with a deadline pending."),
 		batches:      counter("batches_total", "Batches sealed."),
-		late:         counter("late_total", "Events that came out of order and had their session folded anew."),
+		late:         counter("late_total", "Times that a session was folded anew because events came out of order."),
 		lost:         counter("lost_total", "Offsets that the broker removed before they were read."),
 		write: prometheus.NewHistogram(prometheus.HistogramOpts{
 			Namespace: space, Subsystem: sub, Name: "write_seconds",

@@ -17,8 +17,13 @@ import (
 	"mingjian/policies"
 )
 
-// maxPayload is how much of a refused message is kept: 64 KiB, as the event model says.
-const maxPayload = 64 << 10
+const (
+	// maxPayload is how much of a refused message is kept: 64 KiB, as the event model says.
+	maxPayload = 64 << 10
+	// maxKey is how much of its key is kept, in bytes: more than any session_id has. A key can be as
+	// long as a message, and written as JSON six times that, which no broker would take.
+	maxKey = 1 << 10
+)
 
 // sessionLevel is the level of findings about one session; indicators have their own.
 const sessionLevel = "session"
@@ -67,12 +72,13 @@ func repeatEntry(e *event.Event, at event.Position, first int64) seal.Entry {
 	}
 }
 
-// rejectRow keeps a refused message. Its key may hold anything; the columns and JSON want text.
+// rejectRow keeps a refused message. Its key may hold anything, of any length; the columns and JSON
+// want text.
 func rejectRow(m message, at event.Position, why *event.Reject) warehouse.Reject {
 	sum := sha256.Sum256(m.value)
 	return warehouse.Reject{
 		Topic: at.Topic, Partition: at.Partition, Offset: at.Offset, At: m.at.UnixMilli(),
-		Key: strings.ToValidUTF8(string(m.key), "\uFFFD"), Reason: string(why.Reason), Detail: why.Detail,
+		Key: strings.ToValidUTF8(string(m.key[:min(len(m.key), maxKey)]), "\uFFFD"), Reason: string(why.Reason), Detail: why.Detail,
 		Size: len(m.value), SHA256: hex.EncodeToString(sum[:]), Payload: m.value[:min(len(m.value), maxPayload)],
 	}
 }
