@@ -1,6 +1,7 @@
 package warehouse
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -81,6 +82,13 @@ func Connect(ctx context.Context, o Options) (*Store, error) {
 		return nil, o.explain(err)
 	}
 	if !o.ReadOnly {
+		// A user who may only read gets through the migrations when there are none to run, and would
+		// fail at the first batch, again and again.
+		var held string
+		if err := conn.QueryRow(ctx, "SELECT toString(getSetting('readonly'))").Scan(&held); err == nil && held != "0" {
+			conn.Close()
+			return nil, fmt.Errorf("ClickHouse at %s lets user %q only read: connect as one who may write (--clickhouse-user)", redacted(o.Addr), cmp.Or(o.User, "default"))
+		}
 		db := clickhouse.OpenDB(driverOptions)
 		err := migrate(ctx, db, o.Engine)
 		if err := errors.Join(err, db.Close()); err != nil {

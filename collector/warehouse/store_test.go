@@ -129,6 +129,12 @@ func TestReadOnlyUserReads(t *testing.T) {
 	if err := r.Write(t.Context(), &warehouse.Batch{Sessions: []warehouse.Session{{Tenant: "t", SessionID: "s", Version: 1}}}); err != nil {
 		t.Fatal(err)
 	}
+	if store, err := warehouse.Connect(t.Context(), warehouse.Options{Addr: r.server.URL, User: r.server.Reader, Password: r.server.ReaderPassword}); err == nil {
+		store.Close()
+		t.Fatal("connected in order to write")
+	} else if !strings.Contains(err.Error(), "one who may write") {
+		t.Fatalf("a reader who wants to write is told %q", err)
+	}
 	store, err := warehouse.Connect(t.Context(), warehouse.Options{Addr: r.server.URL, User: r.server.Reader, Password: r.server.ReaderPassword, ReadOnly: true})
 	if err != nil {
 		t.Fatal(err)
