@@ -353,7 +353,7 @@ func TestAReportIsKeptAndSafeToSendTwice(t *testing.T) {
 	if !strings.Contains(page, "The bill was right.") || !strings.Contains(page, `role="status"`) {
 		t.Error("the page does not show the report")
 	}
-	if answer, _ := send("", form); answer.StatusCode != 403 {
+	if answer, _ := send("", form); answer.StatusCode != 303 || !strings.HasPrefix(answer.Header.Get("Location"), "/signin?") {
 		t.Errorf("the local reader reported: %s", answer.Status)
 	}
 	if err := db.Read(t.Context(), func(tx *store.Tx) error {
@@ -407,7 +407,7 @@ func TestSigningIn(t *testing.T) {
 		t.Error("still signed in after signing out")
 	}
 	jar.SetCookies(u, old)
-	if got := post("/sessions/"+consoletest.Broken+"/report", url.Values{"reason": {"x"}, "kind": {"other"}}); !strings.HasPrefix(got, "403 ") {
+	if got := post("/sessions/"+consoletest.Broken+"/report", url.Values{"reason": {"x"}, "kind": {"other"}}); !strings.HasPrefix(got, "401 ") {
 		t.Errorf("a cookie that was signed out still opens: %.60s", got)
 	}
 }
