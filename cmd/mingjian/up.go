@@ -27,15 +27,16 @@ import (
 const defaultListen = "127.0.0.1:8080"
 
 type upCommand struct {
-	Data             string        `help:"Data directory. Default: mingjian (with --demo: mingjian-demo) below the user's data directory." placeholder:"DIR"`
-	Demo             bool          `help:"Play a contact centre from the scenarios, with planted violations."`
-	Seed             uint64        `help:"Seed of the demo's choices." default:"1"`
-	Listen           string        `help:"Address of console and API; port 0 takes any free one." default:"${listen}"`
-	KafkaListen      string        `help:"Address of the embedded broker." default:"${kafka_listen}"`
-	ClickHouseListen string        `name:"clickhouse-listen" help:"Address of the embedded ClickHouse." default:"${clickhouse_listen}"`
-	Partitions       int           `help:"Partitions of the interactions topic, when it is made." default:"4"`
-	SyncWrites       bool          `help:"The broker flushes every batch to disk before it acknowledges it (survives a power loss)."`
-	ExitAfter        time.Duration `help:"Stop in order after this time." placeholder:"DURATION"`
+	Data             string `help:"Data directory. Default: mingjian (with --demo: mingjian-demo) below the user's data directory." placeholder:"DIR"`
+	Demo             bool   `help:"Play a contact centre from the scenarios, with planted violations."`
+	Seed             uint64 `help:"Seed of the demo's choices." default:"1"`
+	Listen           string `help:"Address of console and API; port 0 takes any free one." default:"${listen}"`
+	KafkaListen      string `help:"Address of the embedded broker." default:"${kafka_listen}"`
+	ClickHouseListen string `name:"clickhouse-listen" help:"Address of the embedded ClickHouse." default:"${clickhouse_listen}"`
+	Partitions       int    `help:"Partitions of the interactions topic, when it is made." default:"4"`
+	// On, because the record is flushed too: a log that a power loss left behind its record could not go on.
+	SyncWrites bool          `help:"The broker flushes every batch to disk before it acknowledges it." default:"true" negatable:""`
+	ExitAfter  time.Duration `help:"Stop in order after this time." placeholder:"DURATION"`
 }
 
 func (*upCommand) Help() string {
