@@ -80,7 +80,7 @@ func (x *examination) broker(brokers []string) map[int]bounds {
 	}
 	var ids []int
 	for _, t := range meta.Topics {
-		err = errors.Join(err, t.Error)
+		err = errors.Join(err, absent(t))
 		for _, p := range t.Partitions {
 			err = errors.Join(err, p.Error)
 			ids = append(ids, p.ID)
@@ -99,6 +99,33 @@ func (x *examination) broker(brokers []string) map[int]bounds {
 		out[id] = bounds{first, end}
 	}
 	return out
+}
+
+// TopicsExist returns an error that names each of the topics that has to be made, or says that no
+// broker answers. A collector would wait for them without end.
+func TopicsExist(ctx context.Context, brokers []string, topics ...string) error {
+	transport := newTransport()
+	defer transport.CloseIdleConnections()
+	ctx, cancel := context.WithTimeout(ctx, networkPatience)
+	defer cancel()
+	client := &kafka.Client{Addr: kafka.TCP(brokers...), Transport: transport}
+	meta, err := client.Metadata(ctx, &kafka.MetadataRequest{Topics: topics})
+	if err != nil {
+		return fmt.Errorf("ask Kafka at %s for its topics: %w", strings.Join(brokers, ","), err)
+	}
+	var faults []error
+	for _, t := range meta.Topics {
+		faults = append(faults, absent(t))
+	}
+	return errors.Join(faults...)
+}
+
+// absent is the fault of a topic that cannot be used, with the way out.
+func absent(t kafka.Topic) error {
+	if t.Error == nil {
+		return nil
+	}
+	return fmt.Errorf("topic %s: %w: make it first (interactions are keyed by session_id)", t.Name, t.Error)
 }
 
 func (x *examination) schema(record Ledger) {

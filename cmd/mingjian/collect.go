@@ -8,12 +8,10 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"strings"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
-	"github.com/segmentio/kafka-go"
 	"golang.org/x/sync/errgroup"
 
 	"mingjian/audit/api"
@@ -40,7 +38,7 @@ func (c *collectCommand) Run(ctx context.Context, log *slog.Logger) error {
 	if err != nil {
 		return err
 	}
-	if err := topicsExist(ctx, brokers, collector.InteractionsTopic, collector.FindingsTopic, collector.RejectsTopic); err != nil {
+	if err := collector.TopicsExist(ctx, brokers, collector.InteractionsTopic, collector.FindingsTopic, collector.RejectsTopic); err != nil {
 		return err
 	}
 	store, err := c.open(ctx, embedded.WriterUser)
@@ -63,24 +61,6 @@ func (c *collectCommand) Run(ctx context.Context, log *slog.Logger) error {
 	}
 	group.Go(func() error { return collector.Run(ctx, options) })
 	return group.Wait()
-}
-
-// topicsExist asks the brokers before anything waits for topics that nobody made.
-func topicsExist(ctx context.Context, brokers []string, topics ...string) error {
-	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
-	defer cancel()
-	client := kafka.Client{Addr: kafka.TCP(brokers...)}
-	known, err := client.Metadata(ctx, &kafka.MetadataRequest{Topics: topics})
-	if err != nil {
-		return fmt.Errorf("ask Kafka at %s for its topics: %w", strings.Join(brokers, ", "), err)
-	}
-	var faults []error
-	for _, t := range known.Topics {
-		if t.Error != nil {
-			faults = append(faults, fmt.Errorf("topic %s at %s: %w: make it first (interactions are keyed by session_id)", t.Name, strings.Join(brokers, ", "), t.Error))
-		}
-	}
-	return errors.Join(faults...)
 }
 
 // collecting wires a collector: the rules inside this binary, over a broker and a record.

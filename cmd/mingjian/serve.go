@@ -48,7 +48,11 @@ func (c *serveCommand) Run(ctx context.Context, log *slog.Logger) error {
 	if err != nil {
 		return err
 	}
-	record, err := c.open(ctx, embedded.WriterUser)
+	options, err := c.store(embedded.WriterUser)
+	if err != nil {
+		return err
+	}
+	record, err := warehouse.Connect(ctx, options)
 	if err != nil {
 		return err
 	}
@@ -57,16 +61,12 @@ func (c *serveCommand) Run(ctx context.Context, log *slog.Logger) error {
 	if err != nil {
 		return err
 	}
-	address, err := c.store(embedded.WriterUser)
-	if err != nil {
-		return err
-	}
 	bundle, err := policies.Load(policies.Builtin())
 	if err != nil {
 		return err
 	}
 	group, ctx := errgroup.WithContext(ctx)
-	s := auditService{dir: dir, listener: listener, brokers: brokers, record: record, warehouse: address.Addr, bundle: bundle, log: log}
+	s := auditService{dir: dir, listener: listener, brokers: brokers, record: record, warehouse: options.Addr, bundle: bundle, log: log}
 	if err := s.start(ctx, group); err != nil {
 		return err
 	}
