@@ -1,20 +1,15 @@
 package policies
 
 import (
-	"bytes"
-	"crypto/sha256"
 	"embed"
-	"encoding/hex"
 	"errors"
-	"fmt"
 	"io/fs"
 	"path"
-	"slices"
 )
 
 // FoldVersion is the version of what stands between an event and the facts: detectors and session
 // fold. It is part of the revision; whoever changes what either of them gives raises it.
-const FoldVersion = 2
+const FoldVersion = 3
 
 // Bundle is one revision of everything that decides: packs, parameters, lexicons and clauses.
 // It is immutable.
@@ -23,13 +18,18 @@ type Bundle struct {
 	Rules    []Rule             // the catalogue, ordered by pack and id
 	Lexicons map[string]Lexicon // by name
 
-	topics        []topic
+	topics        []topic // asked about sessions
+	indicators    []topic // asked about indicators
 	params        parameters
+	overrides     overrides
 	jurisdictions jurisdictions
+	tenants       tenants
+	functions     []function // what rules may call beside OPA's own
+	files         map[string][]byte
 }
 
-//go:embed cn/*.rego eu/*.rego quality/*.rego
-//go:embed params.yaml clauses.yaml jurisdictions.yaml lexicon scenarios
+//go:embed core/*.rego cn/*.rego cn47746/*.rego es/*.rego eu/*.rego us/*.rego kr/*.rego quality/*.rego sampling
+//go:embed fixture_test.rego params.yaml clauses.yaml jurisdictions.yaml calendars.yaml tenants.yaml overrides.yaml lexicon scenarios
 var builtin embed.FS
 
 // Builtin is the bundle's source that ships inside the binary: packs, params.yaml, lexicon/,
@@ -43,7 +43,11 @@ func Load(fsys fs.FS) (*Bundle, error) {
 	lexicons, lexiconErr := loadLexicons(fsys)
 	clauses, clauseErr := loadClauses(fsys)
 	where, whereErr := loadJurisdictions(fsys)
+	calendars, calendarErr := loadCalendars(fsys)
+	tenants, tenantErr := loadTenants(fsys, tenantsFile, calendars)
 	params, paramErr := loadParams(fsys, topics, topicErr == nil)
+	overrides, overrideErr := loadOverrides(fsys, topics, tenants, topicErr == nil)
+	functions := calendars.functions()
 
 	var rules []Rule
 	var catalogueErr, compileErr error
@@ -51,48 +55,19 @@ func Load(fsys fs.FS) (*Bundle, error) {
 		rules, catalogueErr = loadCatalogue(topics, clauses)
 	}
 	if topicErr == nil {
-		_, compileErr = compile(topics, params)
+		_, compileErr = compile(topics, params, functions)
 	}
-	if err := errors.Join(topicErr, lexiconErr, clauseErr, whereErr, paramErr, catalogueErr, compileErr); err != nil {
+	if err := errors.Join(topicErr, lexiconErr, clauseErr, whereErr, calendarErr, tenantErr, paramErr, overrideErr, catalogueErr, compileErr); err != nil {
 		return nil, err
 	}
-	revision, err := digest(fsys)
+	files, err := files(fsys)
 	if err != nil {
 		return nil, err
 	}
 	return &Bundle{
-		Revision: revision, Rules: rules, Lexicons: lexicons,
-		topics: topics, params: params, jurisdictions: where,
+		Revision: digest(files), Rules: rules, Lexicons: lexicons, files: files,
+		topics: aboutSessions(topics), indicators: aboutIndicators(topics), params: params, overrides: overrides, jurisdictions: where, tenants: tenants, functions: functions,
 	}, nil
-}
-
-// digest is the revision: over the bytes of every file that decides, in the order of their names
-// and with LF line ends, so that neither the file system nor a checkout changes it. Tests and
-// scenarios decide nothing.
-func digest(fsys fs.FS) (string, error) {
-	files := []string{clausesFile, jurisdictionsFile, paramsFile}
-	for _, pattern := range append(globs(packNames, "*.rego"), "lexicon/*.yaml") {
-		found, err := fs.Glob(fsys, pattern)
-		if err != nil {
-			return "", err
-		}
-		files = append(files, found...)
-	}
-	files = slices.DeleteFunc(files, isTest)
-	slices.Sort(files)
-
-	h := sha256.New()
-	fmt.Fprintf(h, "mingjian policies, fold %d\n", FoldVersion)
-	for _, file := range files {
-		data, err := fs.ReadFile(fsys, file)
-		if err != nil {
-			return "", fmt.Errorf("read %s: %w", file, err)
-		}
-		data = bytes.ReplaceAll(data, []byte("\r\n"), []byte("\n"))
-		fmt.Fprintf(h, "%s %d\n", file, len(data))
-		h.Write(data)
-	}
-	return hex.EncodeToString(h.Sum(nil)), nil
 }
 
 func globs(dirs []string, name string) []string {

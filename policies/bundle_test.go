@@ -56,8 +56,23 @@ func load(t testing.TB) *policies.Bundle {
 func TestCatalogueIsComplete(t *testing.T) {
 	b := load(t)
 	want := []string{
-		"cn-ai-label-incomplete", "cn-ai-label-missing", "cn-elder-channel-missing", "cn-human-slow",
-		"cn-human-unreachable", "eu-ai-notice-missing", "q-apology-loop", "q-three-strikes",
+		"ai-denied", "cn-47746-auto", "cn-47746-back", "cn-47746-close", "cn-47746-emotion", "cn-47746-handover",
+		"cn-47746-key", "cn-47746-keyword", "cn-47746-menu", "cn-47746-no-threshold", "cn-47746-norepeat",
+		"cn-47746-prio", "cn-47746-queue", "cn-47746-record", "cn-accessible-channel-missing", "cn-ai-label-incomplete",
+		"cn-ai-label-missing", "cn-answer-untrue", "cn-anthro-drift", "cn-appeal-human-refused",
+		"cn-auto-decision-human-refused", "cn-bank-known-info", "cn-complaint-overdue", "cn-complaint-unanswered",
+		"cn-elder-channel-missing", "cn-elder-cut-off", "cn-elder-not-direct", "cn-human-option-hidden", "cn-human-slow",
+		"cn-human-unreachable", "cn-promise-broken", "cn-refund-overdue", "cn-sensitive-pi-unasked",
+		"cn-unlabelled-log-missing", "cn-voice-label-missing", "cn-voice-label-speed", "es-agent-unidentified",
+		"es-bot-only", "es-cut-while-waiting", "es-human-slow", "es-no-priority", "es-no-tracking-key",
+		"es-resolution-overdue", "es-supervisor-refused", "es-survey-too-early", "es-upsell-in-complaint",
+		"eu-ai-notice-missing", "eu-automated-only-contact", "eu-decision-human-refused", "eu-emotion-undisclosed",
+		"eu-finance-human-refused", "fake-human", "i-breakpoint-rate", "i-es-95-180", "i-es-error",
+		"i-forced-human-rate", "i-human-answer-rate", "i-human-answer-time", "i-label-coverage", "i-review-overdue",
+		"i-second-inquiry-rate", "kr-ai-notice-missing", "q-anger-ignored", "q-apology-loop", "q-busy-dead-end",
+		"q-closed-unresolved", "q-escape-word-ignored", "q-hallucination", "q-handoff-blocked", "q-irrelevant-answer",
+		"q-marketing-in-complaint", "q-menu-maze", "q-queue-too-long", "q-red-line", "q-repeat-question",
+		"q-three-strikes", "us-ca-bot-undisclosed", "us-ca-human-slow", "us-me-bot-undisclosed", "us-ut-asked-not-told",
 	}
 	var got []string
 	for _, r := range b.Rules {
@@ -70,7 +85,7 @@ func TestCatalogueIsComplete(t *testing.T) {
 				t.Errorf("%s: the English %s: %q", r.ID, name, text.EN)
 			}
 		}
-		if len(r.Clauses) == 0 && r.Status != policies.Quality {
+		if own := []policies.Status{policies.Quality, policies.Benchmark, policies.Promise}; len(r.Clauses) == 0 && !slices.Contains(own, r.Status) {
 			t.Errorf("%s has status %s and cites nothing", r.ID, r.Status)
 		}
 		// Only a statute is ever called a breach of law.
@@ -80,6 +95,7 @@ func TestCatalogueIsComplete(t *testing.T) {
 			}
 		}
 	}
+	slices.Sort(got)
 	if !slices.Equal(got, want) {
 		t.Errorf("rules %v, want %v", got, want)
 	}
@@ -178,6 +194,9 @@ func TestEveryRuleHasScenarios(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, file := range files {
+		if file == "scenarios/tenants.yaml" { // the tenants that they play
+			continue
+		}
 		text, err := fs.ReadFile(policies.Builtin(), file)
 		if err != nil {
 			t.Fatal(err)
@@ -208,6 +227,9 @@ func TestEveryRuleHasScenarios(t *testing.T) {
 	}
 	for _, r := range load(t).Rules {
 		t.Logf("%s: %d scenarios expect it, %d nearly do", r.ID, expected[r.ID], near[r.ID])
+		if r.Indicator { // has no session; see package indicator's tests
+			continue
+		}
 		if expected[r.ID] < 3 || near[r.ID] < 3 {
 			t.Errorf("%s: %d scenarios expect it and %d nearly do, want three of each", r.ID, expected[r.ID], near[r.ID])
 		}
@@ -319,12 +341,18 @@ func TestLoadReportsFaults(t *testing.T) {
 		{"finding that is no object", func(t *testing.T, f fstest.MapFS) {
 			f["cn/one.rego"] = &fstest.MapFile{Data: []byte("package mingjian.cn.one\n\nnot_assessable contains 1 if input.now == 1\n")}
 		}, []string{`^cn/one\.rego:3: not_assessable names rule ""`}},
-		{"variable with a rule's name", func(t *testing.T, f fstest.MapFS) {
-			edit(t, f, "cn/elder.rego", "input.session.elder == true\n", "input.session.elder == true\n\tsome status in {input.session.industry}\n")
-		}, []string{`^cn/elder\.rego:\d+: status is the name of a rule of this topic and of a local variable`}},
-		{"assigned variable with a rule's name", func(t *testing.T, f fstest.MapFS) {
-			edit(t, f, "cn/elder.rego", "input.session.elder == true\n", "input.session.elder == true\n\tstatus := input.session.industry\n")
-		}, []string{`^cn/elder\.rego:\d+: status is the name of a rule`}},
+		{"a parameter where it cannot be folded in", func(t *testing.T, f fstest.MapFS) {
+			edit(t, f, "cn/human.rego", "input.now", "input.now\n\tsome n in {data.mingjian.params.cn.human_slow_s}\n\tn > 0")
+		}, []string{`^cn/human\.rego: line \d+: data\.mingjian\.params\.cn\.human_slow_s cannot be folded in here`}},
+		{"facts taken as a whole", func(t *testing.T, f fstest.MapFS) {
+			edit(t, f, "cn/elder.rego", "input.session.elder == true\n", "input.session.elder == true\n\tcount(input.session) > 1\n")
+		}, []string{`^cn/elder\.rego:\d+: input\.session: name the field`}},
+		{"a fact that there is not", func(t *testing.T, f fstest.MapFS) {
+			edit(t, f, "cn/elder.rego", "input.session.elder == true\n", "input.session.oldish == true\n")
+		}, []string{`^cn/elder\.rego:\d+: input\.session\.oldish: facts have no field oldish`}},
+		{"the event that asked", func(t *testing.T, f fstest.MapFS) {
+			edit(t, f, "cn/elder.rego", "input.session.elder == true\n", "input.event.kind == \"message\"\n")
+		}, []string{`^cn/elder\.rego:\d+: input\.event\.kind: a rule looks at`}},
 		{"package in the wrong place", func(t *testing.T, f fstest.MapFS) {
 			edit(t, f, "eu/notice.rego", "package mingjian.eu.notice", "package mingjian.eu.note")
 		}, []string{`^eu/notice\.rego:\d+: package is mingjian\.eu\.note; .* mingjian\.eu\.notice`}},

@@ -72,6 +72,27 @@ func (c *clauseEntry) UnmarshalYAML(n *yaml.Node) error {
 	return n.Decode(&c.Clause)
 }
 
+// Rule finds a rule of the catalogue. There are some dozens, which is no search worth an index.
+func (b *Bundle) Rule(id string) (r Rule, found bool) {
+	i := slices.IndexFunc(b.Rules, func(r Rule) bool { return r.ID == id })
+	if i < 0 {
+		return Rule{}, false
+	}
+	return b.Rules[i], true
+}
+
+// Clause finds a clause that some rule cites.
+func (b *Bundle) Clause(id string) (c Clause, found bool) {
+	for i := range b.Rules {
+		for _, c := range b.Rules[i].Clauses {
+			if c.ID == id {
+				return c, true
+			}
+		}
+	}
+	return Clause{}, false
+}
+
 var ruleID = regexp.MustCompile(`^[a-z0-9]+(-[a-z0-9]+)*$`)
 
 // ruleCustom is the custom part of a rule's METADATA.
@@ -85,6 +106,8 @@ type ruleCustom struct {
 	DescriptionZH string       `json:"description_zh"`
 	Remedy        Text         `json:"remedy"`
 	Systemic      *bool        `json:"systemic"`
+	Level         Level        `json:"level"`
+	Misjudgement  bool         `json:"misjudgement"`
 }
 
 // loadCatalogue reads the METADATA of every finding rule, ordered by pack and id.
@@ -154,6 +177,7 @@ func readRule(t topic, r *ast.Rule, clauses map[string]Clause) (Rule, []error) {
 		Title:       Text{ZH: c.TitleZH, EN: annotation.Title},
 		Description: Text{ZH: joinHan(c.DescriptionZH), EN: annotation.Description},
 		Remedy:      c.Remedy,
+		Level:       c.Level, Misjudgement: c.Misjudgement, Indicator: t.indicates(),
 	}
 	if !ruleID.MatchString(c.ID) {
 		fault("custom.id %q: lower-case letters, digits and hyphens are wanted", c.ID)
@@ -176,6 +200,9 @@ func readRule(t topic, r *ast.Rule, clauses map[string]Clause) (Rule, []error) {
 		if text.ZH == "" || text.EN == "" {
 			fault("%s needs Chinese and English", name)
 		}
+	}
+	if c.Level != "" && !slices.Contains([]Level{Shall, Should, May}, c.Level) {
+		fault("custom.level %q is none of %s, %s, %s", c.Level, Shall, Should, May)
 	}
 	if c.Systemic == nil {
 		fault("custom.systemic is missing")

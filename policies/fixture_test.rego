@@ -1,78 +1,46 @@
-# Facts that tests start from: a session in which nothing has happened yet.
+# What tests start from: a session of today in which nothing has happened yet. data.mingjian.zero
+# has what facts look like before anything happened; here stands only what differs from that.
 package mingjian.fixture
 
-session := {
+session := object.union(data.mingjian.zero.session, {
 	"jurisdiction": "CN",
 	"channel": "app",
 	"industry": "internet",
 	"business_line": "default",
-	"province": "",
 	"opened": 1790000000000,
-	"closed": 0,
-	"closed_by": "",
-	"closed_as": "",
-	"closed_id": "",
-	"resolved": null,
 	"elder": false,
-	"accessible": false,
-	"no_elder_channel": "",
-	"no_elder_channel_at": 0,
-	"entrance": null,
-	"bot": {
-		"spoke": false,
-		"texts": 0,
-		"full_at": 0,
-		"incomplete_at": 0,
-		"third": "",
-		"third_at": 0,
-		"unlabelled": "",
-		"unlabelled_at": 0,
-		"unlabelled_form": "none",
-		"waived": false,
-		"first": "",
-		"first_at": 0,
-		"first_notice": false,
-	},
-	"human": {
-		"asked": false,
-		"strikes": 0,
-		"strike_three": "",
-		"strike_three_at": 0,
-		"waits": [],
-	},
-	"service": {
-		"apologies": 0,
-		"third_apology": "",
-		"third_apology_at": 0,
-	},
-}
+	"bot": object.union(data.mingjian.zero.session.bot, {"unlabelled_form": "none"}),
+})
 
-entrance := {
+entrance := object.union(data.mingjian.zero.entrance, {
 	"human_option_visible": true,
-	"elder_channel": false,
-	"accessible_channel": false,
 	"label": "none",
-	"notice": false,
-}
+})
 
-wait := {
-	"asked": "ask",
-	"asked_at": 2000000,
-	"refused": "",
-	"refused_at": 0,
-	"joined": "",
-	"joined_at": 0,
-	"ended_at": 0,
-}
+wait := object.union(data.mingjian.zero.waits, {"asked": "ask", "asked_at": 2000000})
+
+# timed is a wait with its length, which is 0 while it goes on.
+timed(w) := object.union(w, {"waited_ms": max([w.joined_at, w.ended_at, w.asked_at]) - w.asked_at})
 
 # asked_of is input for a session with these waits at a moment.
 asked_of(waits, now, more) := {
 	"session": object.union(
-		object.union(session, {"human": {"asked": true, "waits": [object.union(wait, w) | some w in waits]}}),
+		object.union(session, {"human": {"waits": [timed(object.union(wait, w)) | some w in waits]}}),
 		more,
 	),
+	"tenant": data.mingjian.zero.tenant,
 	"now": now,
 }
 
 # changed is input for a session that differs from the empty one.
-changed(more) := {"session": object.union(session, more), "now": 3000000}
+changed(more) := changed_at(3000000, more)
+
+# changed_at is the same at a moment.
+changed_at(now, more) := {
+	"session": object.union(session, more),
+	"tenant": data.mingjian.zero.tenant,
+	"now": now,
+}
+
+# for_tenant is input with settings of the tenant.
+for_tenant(asked, settings) := object.union(asked, {"tenant": settings})

@@ -15,7 +15,12 @@ import (
 // folder's or a jurisdiction's name does not silently switch rules off.
 var packNames = []string{"core", "cn", "cn47746", "eu", "es", "us", "kr", "quality"}
 
-// A topic adds to these three sets of data.mingjian.result; what it does not define is empty.
+// decisionPoints are the folders of Rego that decides something other than what breaks a rule; the
+// packages that ask them load them.
+var decisionPoints = []string{"sampling", "compensation", "authz"}
+
+// A topic adds to these three sets; what it does not define is empty. Asked together, the sets of all
+// topics are the answer, data.mingjian.result.
 const (
 	findingSet       = "finding"
 	notAssessableSet = "not_assessable"
@@ -26,13 +31,17 @@ var resultSets = []string{findingSet, notAssessableSet, dueSet}
 
 // topic is one policy file: <pack>/<name>.rego, package mingjian.<pack>.<name>. Its METADATA declares
 // the parameters it reads (custom.params); each of its finding rules has METADATA of its own, which
-// makes it an entry of the catalogue, and says its id as a literal. It imports nothing, because its
-// rules are moved together when they are compiled. A body begins with an equality of a plain
-// reference and a constant (input.session.bot.spoke == true), which is what OPA's index works on.
+// makes it an entry of the catalogue, and says its id as a literal. It names in full what it refers
+// to elsewhere, so that what it reads is known.
 type topic struct {
 	pack, name string
+	path       string // pack/name
+	ref        string // data.mingjian.pack.name
 	file       string
 	module     *ast.Module
+	sets       []string // which of the three sets it gives
+	rules      []string // ids of its rules
+	fields     Fields   // what it and the topics that it refers to read of the facts
 }
 
 // loadTopics parses every policy file, tests left out, ordered by file.
@@ -63,9 +72,11 @@ func loadTopics(fsys fs.FS) ([]topic, error) {
 		return nil, err
 	}
 	faults = append(faults, strays...)
+	faults = append(faults, mixed(topics)...)
 	if len(topics) == 0 && len(faults) == 0 {
 		faults = append(faults, errors.New("no policy files: a bundle needs at least one <pack>/<topic>.rego"))
 	}
+	spread(topics)
 	return topics, errors.Join(faults...)
 }
 
@@ -74,7 +85,7 @@ func isTest(file string) bool { return strings.HasSuffix(file, "_test.rego") }
 // strayFiles are policy files that no pack would ever load.
 func strayFiles(fsys fs.FS) (faults []error, err error) {
 	known := map[string]bool{}
-	for _, p := range packNames {
+	for _, p := range slices.Concat(packNames, decisionPoints) {
 		known[p] = true
 	}
 	err = fs.WalkDir(fsys, ".", func(file string, d fs.DirEntry, err error) error {
@@ -102,8 +113,8 @@ func parseTopic(fsys fs.FS, pack, file string) (topic, error) {
 		return topic{}, regoFaults(file, err)
 	}
 	t := topic{pack: pack, name: strings.TrimSuffix(path.Base(file), ".rego"), file: file, module: module}
-	want := "data.mingjian." + pack + "." + t.name
-	if got := module.Package.Path.String(); got != want {
+	t.path, t.ref = pack+"/"+t.name, "data.mingjian."+pack+"."+t.name
+	if got, want := module.Package.Path.String(), t.ref; got != want {
 		return topic{}, faultf(file, module.Package.Location.Row, "package is %s; its place in the tree makes it %s",
 			strings.TrimPrefix(got, "data."), strings.TrimPrefix(want, "data."))
 	}
@@ -114,10 +125,43 @@ func parseTopic(fsys fs.FS, pack, file string) (topic, error) {
 	}
 	for _, i := range module.Imports {
 		if !i.Path.Equal(ast.MustParseTerm("rego.v1")) {
-			return topic{}, faultf(file, i.Location.Row, "import: write the full path where it is used; rules of the three sets are moved together")
+			return topic{}, faultf(file, i.Location.Row, "import: write the full path where it is used, so that what a topic reads is seen")
 		}
 	}
-	return t, nil
+	for _, set := range resultSets {
+		if slices.ContainsFunc(module.Rules, func(r *ast.Rule) bool { return ruleName(r) == set }) {
+			t.sets = append(t.sets, set)
+		}
+	}
+	for _, r := range module.Rules {
+		if id, ok := headField(r, "id"); ok && ruleName(r) == findingSet {
+			t.rules = append(t.rules, id)
+		}
+	}
+	t.fields, err = reads(t)
+	return t, err
+}
+
+// spread gives each topic the fields that the topics it refers to read, however far away.
+func spread(topics []topic) {
+	refers := make([][]int, len(topics))
+	for i := range topics {
+		ast.WalkRefs(topics[i].module, func(r ast.Ref) bool {
+			for j := range topics {
+				if j != i && r.HasPrefix(topics[j].module.Package.Path) {
+					refers[i] = append(refers[i], j)
+				}
+			}
+			return false
+		})
+	}
+	for range topics { // the longest chain of references is shorter than this
+		for i := range topics {
+			for _, j := range refers[i] {
+				topics[i].fields |= topics[j].fields
+			}
+		}
+	}
 }
 
 // regoFaults gives each of OPA's errors its place, once: what is wrong with a rule is also wrong with

@@ -50,15 +50,41 @@ func loadParams(fsys fs.FS, topics []topic, all bool) (parameters, error) {
 	faults := []error{err}
 	faults = append(faults, checkUse(topics, declared))
 
-	var file map[string]map[string]yaml.Node
-	if err := readYAML(fsys, paramsFile, &file); err != nil {
-		return nil, errors.Join(append(faults, err)...)
+	params, given := parameters{}, map[string]bool{}
+	for _, layer := range layersOf(fsys) {
+		if !has(layer, paramsFile) && len(layersOf(fsys)) > 1 {
+			continue
+		}
+		var file map[string]map[string]yaml.Node
+		if err := readYAML(layer, paramsFile, &file); err != nil {
+			return nil, errors.Join(append(faults, err)...)
+		}
+		faults = append(faults, params.take(file, declared, given, all))
 	}
-	params := parameters{}
+	for _, pack := range slices.Sorted(maps.Keys(declared)) {
+		for _, name := range slices.Sorted(maps.Keys(declared[pack])) {
+			if !given[pack+"."+name] {
+				d := declared[pack][name]
+				faults = append(faults, faultf(paramsFile, 0, "%s.%s has no value (declared in %s:%d)", pack, name, d.file, d.line))
+			}
+		}
+	}
+	if err := errors.Join(faults...); err != nil {
+		return nil, err
+	}
+	return params, nil
+}
+
+// take brings in the values of a file, and notes which parameters were given one, right or wrong.
+func (p parameters) take(file map[string]map[string]yaml.Node, declared map[string]map[string]declaration, given map[string]bool, all bool) error {
+	var faults []error
 	for _, pack := range slices.Sorted(maps.Keys(file)) {
-		params[pack] = map[string]ast.Value{}
+		if p[pack] == nil {
+			p[pack] = map[string]ast.Value{}
+		}
 		for _, name := range slices.Sorted(maps.Keys(file[pack])) {
 			node := file[pack][name]
+			given[pack+"."+name] = true
 			d, ok := declared[pack][name]
 			if !ok {
 				if all {
@@ -71,21 +97,10 @@ func loadParams(fsys fs.FS, topics []topic, all bool) (parameters, error) {
 				faults = append(faults, faultf(paramsFile, node.Line, "%s.%s: %v", pack, name, err))
 				continue
 			}
-			params[pack][name] = v
+			p[pack][name] = v
 		}
 	}
-	for _, pack := range slices.Sorted(maps.Keys(declared)) {
-		for _, name := range slices.Sorted(maps.Keys(declared[pack])) {
-			if _, ok := file[pack][name]; !ok {
-				d := declared[pack][name]
-				faults = append(faults, faultf(paramsFile, 0, "%s.%s has no value (declared in %s:%d)", pack, name, d.file, d.line))
-			}
-		}
-	}
-	if err := errors.Join(faults...); err != nil {
-		return nil, err
-	}
-	return params, nil
+	return errors.Join(faults...)
 }
 
 // declarations collects custom.params of every topic, by pack and name.
@@ -212,6 +227,18 @@ func (p parameters) fold(m *ast.Module) (*ast.Module, error) {
 	})
 	if err != nil {
 		return nil, err
+	}
+	// OPA's transformer does not enter every place (the declaration of a some … in is one). A parameter
+	// left there would be undefined, and its rule would never hold.
+	var left error
+	ast.WalkTerms(folded, func(t *ast.Term) bool {
+		if r, ok := t.Value.(ast.Ref); ok && r.HasPrefix(paramsRef) && left == nil {
+			left = fmt.Errorf("line %d: %v cannot be folded in here; give it a name first (x := %[2]v)", t.Location.Row, r)
+		}
+		return left != nil
+	})
+	if left != nil {
+		return nil, left
 	}
 	return folded.(*ast.Module), nil
 }

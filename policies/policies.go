@@ -20,35 +20,63 @@ package policies
 // Millis is a moment in Unix milliseconds, UTC. Zero means "has not happened".
 type Millis = int64
 
-// Input is one question to the packs: input.event, input.session, input.tenant, input.now.
+// Input is one question to the packs: input.session, input.tenant, input.now.
+//
+// The event that made us ask is not among it: a finding follows from Facts, so that asking again, or
+// after a late event, gives the same answer.
 type Input struct {
-	Event   Trigger
 	Session *Facts
-	Tenant  Tenant
+	Tenant  string // its settings are the bundle's
 	// Now is event time: the later of the session's newest event and the deadline that fired.
 	Now Millis
+	// Changed are the facts that differ from when the session was last asked about, and Due the
+	// moments that were named then. AllFields asks every topic that applies.
+	Changed Fields
+	Due     []Due
 }
 
-// Trigger names what made us ask. Rules may cite it but must not depend on it: a finding follows
-// from Facts, so that asking again gives the same answer.
-type Trigger struct {
-	ID   string // event_id, or "" when a deadline asks
-	Kind string // the event's kind, or "deadline"
-	Role string // the actor's role, or ""
+// Due is a moment at which a topic (pack/name) has to be asked again if nothing happens before.
+type Due struct {
+	Topic string `json:"topic"`
+	At    Millis `json:"at"`
 }
 
-// Tenant is a tenant's settings, which no event carries.
-type Tenant struct {
-	Name string
-}
-
-// Verdict is the whole answer to one Input.
+// Verdict is the answer to one Input. It speaks only of the rules that Answers names; what was said
+// of the others before still holds.
 type Verdict struct {
 	Findings      []Finding       // at most one per rule, ordered by rule id
 	NotAssessable []NotAssessable // ordered by rule id
-	// Due is the next moment after Now at which to ask again if nothing happens; 0: never.
-	Due Millis
+	Due           []Due           // the next moment of each topic asked that names one after Now
+
+	answers answers
 }
+
+// answers tells which rules a verdict speaks of.
+type answers struct {
+	engine         *Engine
+	applies, asked topics
+	reached        bool // OPA was asked
+}
+
+// Answers reports whether the verdict speaks of a rule: that it follows, or that it does not. It
+// speaks of all that do not apply to the session, and of rules that the bundle no longer has.
+func (v *Verdict) Answers(rule string) bool {
+	e := v.answers.engine
+	if e == nil { // made by hand, for a test: it speaks of everything
+		return true
+	}
+	i, ok := e.topicOf[rule]
+	return !ok || v.answers.applies&(1<<i) == 0 || v.answers.asked&(1<<i) != 0
+}
+
+// Asked reports whether a topic (pack/name) was asked, or no longer is one.
+func (v *Verdict) Asked(topic string) bool {
+	e := v.answers.engine
+	return e == nil || e.named(topic)&(v.answers.asked|^v.answers.applies) != 0
+}
+
+// Reached reports whether OPA was asked: without, the facts alone showed that no rule has anything to say.
+func (v *Verdict) Reached() bool { return v.answers.engine == nil || v.answers.reached }
 
 // Finding is one rule broken in one session.
 type Finding struct {
@@ -121,7 +149,22 @@ type Rule struct {
 	Description Text         `json:"description"`
 	Remedy      Text         `json:"remedy"`
 	Systemic    bool         `json:"systemic"` // one cause makes every session break it
+	Level       Level        `json:"level,omitempty"`
+	// Indicator: it judges a tenant's number for a day, not a session.
+	Indicator bool `json:"indicator,omitempty"`
+	// Misjudgement: breaking it may mean that the AI wronged the customer, and opens a candidate case.
+	Misjudgement bool `json:"misjudgement,omitempty"`
 }
+
+// Level is how strongly a standard asks for something (GB/T 1.1-2020, annex C); "" for other rules.
+type Level string
+
+// The three levels of a national standard.
+const (
+	Shall  Level = "应"
+	Should Level = "宜"
+	May    Level = "可"
+)
 
 // StatusWhen is another status of a rule and, in words, when it holds.
 type StatusWhen struct {

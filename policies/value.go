@@ -1,120 +1,112 @@
 package policies
 
 import (
+	"fmt"
+	"math"
+	"reflect"
 	"strconv"
 
 	"github.com/open-policy-agent/opa/v1/ast"
 )
 
-// Value is input as rules see it, built without a detour through JSON: the check runs for nearly
-// every event, and a round trip would cost more than the rules do.
-func (in *Input) Value() ast.Value {
-	return ast.NewObject(
-		ast.Item(keyEvent, in.Event.value()),
-		ast.Item(keySession, ast.NewTerm(in.Session.Value())),
-		ast.Item(keyTenant, ast.NewTerm(ast.NewObject(ast.Item(keyName, text(in.Tenant.Name))))),
-		ast.Item(keyNow, moment(in.Now)),
-	)
-}
+// Value is input.session as rules see it, built without a detour through JSON: every field under its
+// json name; what was not reported is null.
+func (f *Facts) Value() ast.Value { return f.value(AllFields) }
 
-func (t Trigger) value() *ast.Term {
-	return ast.NewTerm(ast.NewObject(
-		ast.Item(keyID, text(t.ID)),
-		ast.Item(keyKind, text(t.Kind)),
-		ast.Item(keyRole, text(t.Role)),
-	))
-}
-
-// Value is input.session: every field under its json name, and two answers that rules ask first so
-// that OPA's index can pass over whole groups of them: bot.spoke (texts ≥ 1) and human.asked (there
-// is a wait).
-func (f *Facts) Value() ast.Value {
-	return ast.NewObject(
-		ast.Item(keyJurisdiction, text(f.Jurisdiction)),
-		ast.Item(keyChannel, text(f.Channel)),
-		ast.Item(keyIndustry, text(f.Industry)),
-		ast.Item(keyBusinessLine, text(f.BusinessLine)),
-		ast.Item(keyProvince, text(f.Province)),
-		ast.Item(keyOpened, moment(f.Opened)),
-		ast.Item(keyClosed, moment(f.Closed)),
-		ast.Item(keyClosedBy, text(f.ClosedBy)),
-		ast.Item(keyClosedAs, text(f.ClosedAs)),
-		ast.Item(keyClosedID, text(f.ClosedID)),
-		ast.Item(keyResolved, known(f.Resolved)),
-		ast.Item(keyElder, known(f.Elder)),
-		ast.Item(keyAccessible, truth(f.Accessible)),
-		ast.Item(keyNoElderChannel, text(f.NoElderChannel)),
-		ast.Item(keyNoElderChannelAt, moment(f.NoElderChannelAt)),
-		ast.Item(keyEntrance, f.Entrance.value()),
-		ast.Item(keyBot, f.Bot.value()),
-		ast.Item(keyHuman, f.Human.value()),
-		ast.Item(keyService, f.Service.value()),
-	)
-}
-
-func (e *Entrance) value() *ast.Term {
-	if e == nil {
-		return ast.InternedNullTerm
+// value holds the given fields only: an object costs by its members, and what is asked reads few.
+func (f *Facts) value(fields Fields) ast.Value {
+	v := reflect.ValueOf(f).Elem()
+	members := make([][2]*ast.Term, 0, 24)
+	for i, m := range factsShape.members {
+		if fields&(1<<i) != 0 {
+			members = append(members, ast.Item(m.key, m.term(v.Field(i))))
+		}
 	}
-	return ast.NewTerm(ast.NewObject(
-		ast.Item(keyHumanOptionVisible, truth(e.HumanOptionVisible)),
-		ast.Item(keyElderChannel, truth(e.ElderChannel)),
-		ast.Item(keyAccessibleChannel, truth(e.AccessibleChannel)),
-		ast.Item(keyLabel, text(string(e.Label))),
-		ast.Item(keyNotice, truth(e.Notice)),
-	))
+	return ast.NewObject(members...)
 }
 
-func (b *BotFacts) value() *ast.Term {
-	return ast.NewTerm(ast.NewObject(
-		ast.Item(keySpoke, truth(b.Texts > 0)),
-		ast.Item(keyTexts, count(b.Texts)),
-		ast.Item(keyFullAt, count(b.FullAt)),
-		ast.Item(keyIncompleteAt, count(b.IncompleteAt)),
-		ast.Item(keyThird, text(b.Third)),
-		ast.Item(keyThirdAt, moment(b.ThirdAt)),
-		ast.Item(keyUnlabelled, text(b.Unlabelled)),
-		ast.Item(keyUnlabelledAt, moment(b.UnlabelledAt)),
-		ast.Item(keyUnlabelledForm, text(string(b.UnlabelledForm))),
-		ast.Item(keyWaived, truth(b.Waived)),
-		ast.Item(keyFirst, text(b.First)),
-		ast.Item(keyFirstAt, moment(b.FirstAt)),
-		ast.Item(keyFirstNotice, truth(b.FirstNotice)),
-	))
+// factsShape is how Facts becomes an object. Shapes are made once, from the types and their json
+// names, so that a fact is declared in one place.
+var factsShape = shapeOf(reflect.TypeFor[Facts]())
+
+// shape is how one struct becomes an object.
+type shape struct {
+	members []member
+	// untouched is the term of the zero value. Most groups of facts are as they began in most
+	// sessions, and a shared term costs nothing to build or to hash.
+	untouched *ast.Term
 }
 
-func (h *Human) value() *ast.Term {
-	waits := make([]*ast.Term, len(h.Waits))
-	for i := range h.Waits {
-		waits[i] = h.Waits[i].value()
+type member struct {
+	key  *ast.Term
+	term func(reflect.Value) *ast.Term
+}
+
+func shapeOf(t reflect.Type) *shape {
+	s := new(shape)
+	for i := range t.NumField() {
+		field := t.Field(i)
+		name := jsonName(field)
+		if name == "" || !field.IsExported() {
+			panic(fmt.Sprintf("policies: field %s of %s needs a json name", field.Name, t))
+		}
+		s.members = append(s.members, member{ast.StringTerm(name), termOf(field.Type)})
 	}
-	return ast.NewTerm(ast.NewObject(
-		ast.Item(keyAsked, truth(len(waits) > 0)),
-		ast.Item(keyStrikes, count(h.Strikes)),
-		ast.Item(keyStrikeThree, text(h.StrikeThree)),
-		ast.Item(keyStrikeThreeAt, moment(h.StrikeThreeAt)),
-		ast.Item(keyWaits, ast.NewTerm(ast.NewArray(waits...))),
-	))
+	s.untouched = ast.NewTerm(s.object(reflect.Zero(t)))
+	return s
 }
 
-func (w *Wait) value() *ast.Term {
-	return ast.NewTerm(ast.NewObject(
-		ast.Item(keyAsked, text(w.Asked)),
-		ast.Item(keyAskedAt, moment(w.AskedAt)),
-		ast.Item(keyRefused, text(w.Refused)),
-		ast.Item(keyRefusedAt, moment(w.RefusedAt)),
-		ast.Item(keyJoined, text(w.Joined)),
-		ast.Item(keyJoinedAt, moment(w.JoinedAt)),
-		ast.Item(keyEndedAt, moment(w.EndedAt)),
-	))
+func (s *shape) object(v reflect.Value) ast.Value {
+	members := make([][2]*ast.Term, len(s.members))
+	for i, m := range s.members {
+		members[i] = ast.Item(m.key, m.term(v.Field(i)))
+	}
+	return ast.NewObject(members...)
 }
 
-func (s *Service) value() *ast.Term {
-	return ast.NewTerm(ast.NewObject(
-		ast.Item(keyApologies, count(s.Apologies)),
-		ast.Item(keyThirdApology, text(s.ThirdApology)),
-		ast.Item(keyThirdApologyAt, moment(s.ThirdApologyAt)),
-	))
+func (s *shape) term(v reflect.Value) *ast.Term {
+	if v.IsZero() {
+		return s.untouched
+	}
+	return ast.NewTerm(s.object(v))
+}
+
+// termOf says how values of a type become terms. It panics on a type that facts must not have; that
+// is seen when the program starts.
+func termOf(t reflect.Type) func(reflect.Value) *ast.Term {
+	switch t.Kind() {
+	case reflect.Bool:
+		return func(v reflect.Value) *ast.Term { return ast.InternedTerm(v.Bool()) }
+	case reflect.Int, reflect.Int64:
+		return func(v reflect.Value) *ast.Term { return whole(v.Int()) }
+	case reflect.Float64:
+		return func(v reflect.Value) *ast.Term { return decimal(v.Float()) }
+	case reflect.String:
+		return func(v reflect.Value) *ast.Term { return text(v.String()) }
+	case reflect.Pointer:
+		of := termOf(t.Elem())
+		return func(v reflect.Value) *ast.Term {
+			if v.IsNil() {
+				return ast.InternedNullTerm
+			}
+			return of(v.Elem())
+		}
+	case reflect.Slice:
+		of := termOf(t.Elem())
+		return func(v reflect.Value) *ast.Term {
+			if v.Len() == 0 {
+				return ast.InternedEmptyArray
+			}
+			terms := make([]*ast.Term, v.Len())
+			for i := range terms {
+				terms[i] = of(v.Index(i))
+			}
+			return ast.NewTerm(ast.NewArray(terms...))
+		}
+	case reflect.Struct:
+		return shapeOf(t).term
+	}
+	panic(fmt.Sprintf("policies: facts cannot hold a %s", t))
 }
 
 func text(s string) *ast.Term {
@@ -124,84 +116,19 @@ func text(s string) *ast.Term {
 	return ast.StringTerm(s)
 }
 
-func truth(b bool) *ast.Term { return ast.InternedTerm(b) }
+// whole is a count or a moment. Small numbers are shared; the conversion of the others shows in a
+// profile, which is why facts give spans where a rule would otherwise subtract moments.
+func whole(n int64) *ast.Term {
+	if n == int64(int(n)) && ast.HasInternedIntNumberTerm(int(n)) {
+		return ast.InternedTerm(int(n))
+	}
+	return ast.NewTerm(ast.Number(strconv.FormatInt(n, 10)))
+}
 
-// known is null for what the source did not report.
-func known(b *bool) *ast.Term {
-	if b == nil {
+// decimal is a score. One that is no number was not reported.
+func decimal(x float64) *ast.Term {
+	if math.IsNaN(x) || math.IsInf(x, 0) {
 		return ast.InternedNullTerm
 	}
-	return truth(*b)
+	return ast.NewTerm(ast.Number(strconv.FormatFloat(x, 'f', -1, 64)))
 }
-
-func count(n int) *ast.Term { return ast.InternedTerm(n) }
-
-func moment(m Millis) *ast.Term {
-	if m == 0 {
-		return ast.InternedTerm(0)
-	}
-	return ast.NewTerm(ast.Number(strconv.FormatInt(m, 10)))
-}
-
-// The keys of input, made once.
-var (
-	keyEvent              = ast.StringTerm("event")
-	keySession            = ast.StringTerm("session")
-	keyTenant             = ast.StringTerm("tenant")
-	keyName               = ast.StringTerm("name")
-	keyNow                = ast.StringTerm("now")
-	keyID                 = ast.StringTerm("id")
-	keyKind               = ast.StringTerm("kind")
-	keyRole               = ast.StringTerm("role")
-	keyJurisdiction       = ast.StringTerm("jurisdiction")
-	keyChannel            = ast.StringTerm("channel")
-	keyIndustry           = ast.StringTerm("industry")
-	keyBusinessLine       = ast.StringTerm("business_line")
-	keyProvince           = ast.StringTerm("province")
-	keyOpened             = ast.StringTerm("opened")
-	keyClosed             = ast.StringTerm("closed")
-	keyClosedBy           = ast.StringTerm("closed_by")
-	keyClosedAs           = ast.StringTerm("closed_as")
-	keyClosedID           = ast.StringTerm("closed_id")
-	keyResolved           = ast.StringTerm("resolved")
-	keyElder              = ast.StringTerm("elder")
-	keyAccessible         = ast.StringTerm("accessible")
-	keyNoElderChannel     = ast.StringTerm("no_elder_channel")
-	keyNoElderChannelAt   = ast.StringTerm("no_elder_channel_at")
-	keyEntrance           = ast.StringTerm("entrance")
-	keyBot                = ast.StringTerm("bot")
-	keyHuman              = ast.StringTerm("human")
-	keyService            = ast.StringTerm("service")
-	keyHumanOptionVisible = ast.StringTerm("human_option_visible")
-	keyElderChannel       = ast.StringTerm("elder_channel")
-	keyAccessibleChannel  = ast.StringTerm("accessible_channel")
-	keyLabel              = ast.StringTerm("label")
-	keyNotice             = ast.StringTerm("notice")
-	keySpoke              = ast.StringTerm("spoke")
-	keyTexts              = ast.StringTerm("texts")
-	keyFullAt             = ast.StringTerm("full_at")
-	keyIncompleteAt       = ast.StringTerm("incomplete_at")
-	keyThird              = ast.StringTerm("third")
-	keyThirdAt            = ast.StringTerm("third_at")
-	keyUnlabelled         = ast.StringTerm("unlabelled")
-	keyUnlabelledAt       = ast.StringTerm("unlabelled_at")
-	keyUnlabelledForm     = ast.StringTerm("unlabelled_form")
-	keyWaived             = ast.StringTerm("waived")
-	keyFirst              = ast.StringTerm("first")
-	keyFirstAt            = ast.StringTerm("first_at")
-	keyFirstNotice        = ast.StringTerm("first_notice")
-	keyAsked              = ast.StringTerm("asked")
-	keyStrikes            = ast.StringTerm("strikes")
-	keyStrikeThree        = ast.StringTerm("strike_three")
-	keyStrikeThreeAt      = ast.StringTerm("strike_three_at")
-	keyWaits              = ast.StringTerm("waits")
-	keyAskedAt            = ast.StringTerm("asked_at")
-	keyRefused            = ast.StringTerm("refused")
-	keyRefusedAt          = ast.StringTerm("refused_at")
-	keyJoined             = ast.StringTerm("joined")
-	keyJoinedAt           = ast.StringTerm("joined_at")
-	keyEndedAt            = ast.StringTerm("ended_at")
-	keyApologies          = ast.StringTerm("apologies")
-	keyThirdApology       = ast.StringTerm("third_apology")
-	keyThirdApologyAt     = ast.StringTerm("third_apology_at")
-)

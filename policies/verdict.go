@@ -13,6 +13,7 @@ import (
 
 // The keys of a pack's answer, made once.
 var (
+	keyID       = ast.StringTerm("id")
 	keySeverity = ast.StringTerm("severity")
 	keyStatus   = ast.StringTerm("status")
 	keySubject  = ast.StringTerm("subject")
@@ -21,52 +22,64 @@ var (
 	keyReason   = ast.StringTerm("reason")
 )
 
-// verdict reads the three sets of an answer as OPA holds them, in the order of resultSets.
-func (e *Engine) verdict(answer *ast.Array) (v Verdict, err error) {
-	if answer == nil || answer.Len() != len(resultSets) {
-		return v, errors.New("packs did not give their three sets")
+// read adds what a query answered to a verdict: the sets as OPA holds them, in the query's order.
+func (e *Engine) read(v *Verdict, sets []resultSet, answer *ast.Array) error {
+	if answer == nil || answer.Len() != len(sets) {
+		return errors.New("packs did not give their sets")
 	}
-	readers := [...]func(ast.Value) error{
-		func(x ast.Value) error {
-			f, err := e.finding(x)
-			v.Findings = append(v.Findings, f)
-			return err
-		},
-		func(x ast.Value) error {
-			o, ok := x.(ast.Object)
-			if !ok {
-				return fmt.Errorf("not_assessable holds %v, which is not an object", x)
-			}
-			v.NotAssessable = append(v.NotAssessable, NotAssessable{Rule: stringAt(o, keyID), Reason: stringAt(o, keyReason)})
-			return nil
-		},
-		func(x ast.Value) error {
-			at, err := millis(x)
-			if err == nil && (v.Due == 0 || at < v.Due) {
-				v.Due = at
-			}
-			return err
-		},
-	}
-	for i, read := range readers {
+	for i, s := range sets {
 		set, ok := answer.Elem(i).Value.(ast.Set)
 		if !ok {
-			return Verdict{}, fmt.Errorf("%s is not a set", resultSets[i])
+			return fmt.Errorf("%s.%s is not a set", s.topic, s.name)
 		}
-		if err := set.Iter(func(x *ast.Term) error { return read(x.Value) }); err != nil {
-			return Verdict{}, err
+		if err := set.Iter(func(x *ast.Term) error { return e.take(v, s, x.Value) }); err != nil {
+			return err
 		}
 	}
+	v.sort()
+	for i := range v.Findings[min(1, len(v.Findings)):] {
+		if v.Findings[i].Rule == v.Findings[i+1].Rule {
+			return fmt.Errorf("rule %s gave two findings for one session", v.Findings[i].Rule)
+		}
+	}
+	return nil
+}
+
+// sort puts a verdict's parts into the order that they are promised in.
+func (v *Verdict) sort() {
 	slices.SortFunc(v.Findings, func(a, b Finding) int { return cmp.Compare(a.Rule, b.Rule) })
 	slices.SortFunc(v.NotAssessable, func(a, b NotAssessable) int {
 		return cmp.Or(cmp.Compare(a.Rule, b.Rule), cmp.Compare(a.Reason, b.Reason))
 	})
-	for i := range v.Findings[min(1, len(v.Findings)):] {
-		if v.Findings[i].Rule == v.Findings[i+1].Rule {
-			return Verdict{}, fmt.Errorf("rule %s gave two findings for one session", v.Findings[i].Rule)
+	slices.SortFunc(v.Due, func(a, b Due) int { return cmp.Compare(a.Topic, b.Topic) })
+}
+
+// take reads one member of a topic's set.
+func (e *Engine) take(v *Verdict, s resultSet, x ast.Value) error {
+	switch s.name {
+	case findingSet:
+		f, err := e.finding(x)
+		v.Findings = append(v.Findings, f)
+		return err
+	case notAssessableSet:
+		o, ok := x.(ast.Object)
+		if !ok {
+			return fmt.Errorf("%s.%s holds %v, which is not an object", s.topic, s.name, x)
 		}
+		v.NotAssessable = append(v.NotAssessable, NotAssessable{Rule: stringAt(o, keyID), Reason: stringAt(o, keyReason)})
+		return nil
+	default:
+		at, err := millis(x)
+		if err != nil {
+			return fmt.Errorf("%s.%s: %w", s.topic, s.name, err)
+		}
+		if last := len(v.Due) - 1; last >= 0 && v.Due[last].Topic == s.topic {
+			v.Due[last].At = min(v.Due[last].At, at)
+			return nil
+		}
+		v.Due = append(v.Due, Due{Topic: s.topic, At: at})
+		return nil
 	}
-	return v, nil
 }
 
 func (e *Engine) finding(x ast.Value) (Finding, error) {

@@ -25,11 +25,15 @@ func FindingID(tenant, session, rule string) string {
 	return hex.EncodeToString(h.Sum(nil)[:16])
 }
 
-// settle takes a verdict over and returns what it changes, ordered by rule id. Whatever follows
-// stands; what stood and no longer follows is withdrawn, never forgotten. With all set every finding
-// is a new version, changed or not.
+// settle takes a verdict over and returns what it changes, ordered by rule id. Of the rules that the
+// verdict speaks of, whatever follows stands; what stood and no longer follows is withdrawn, never
+// forgotten. With all set every finding is a new version, changed or not.
 func settle(s *session.State, v policies.Verdict, all bool) []Change {
-	s.Asked, s.NotAssessed = v.Due, v.NotAssessable
+	s.Asked = append(slices.DeleteFunc(s.Asked, func(d policies.Due) bool { return v.Asked(d.Topic) }), v.Due...)
+	s.NotAssessed = append(slices.DeleteFunc(s.NotAssessed, func(n policies.NotAssessable) bool { return v.Answers(n.Rule) }), v.NotAssessable...)
+	slices.SortFunc(s.NotAssessed, func(a, b policies.NotAssessable) int {
+		return cmp.Or(cmp.Compare(a.Rule, b.Rule), cmp.Compare(a.Reason, b.Reason))
+	})
 	var changes []Change
 	note := func(f session.Found) {
 		f.Version++
@@ -48,7 +52,7 @@ func settle(s *session.State, v policies.Verdict, all bool) []Change {
 		}
 	}
 	for rule, was := range s.Found {
-		if !follows[rule] && (all || was.Standing) {
+		if !follows[rule] && (all || was.Standing) && v.Answers(rule) {
 			was.Standing = false
 			note(was)
 		}

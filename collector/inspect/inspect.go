@@ -7,7 +7,8 @@
 // Time is the events' own. The caller keeps a clock only to call Deadline once State.Due has come;
 // what a deadline brings is what the next event would have brought.
 //
-// Ground truth (an event's labels) takes no part: detectors get a text and a role, rules get facts.
+// Events come masked (package redact): the caller has done that, and stored ones are. Ground truth (an
+// event's labels) takes no part: detectors get a text and a role, rules get facts.
 package inspect
 
 import (
@@ -29,6 +30,7 @@ type Outcome struct {
 	Repeat      bool
 	FirstOffset int64
 	Signals     signal.Set
+	Asked       bool     // rules were asked; false where nothing that they look at had changed
 	Changes     []Change // findings that are new, changed or withdrawn, ordered by rule id
 	// TenantWas is set when a session.opened that came late named the session's tenant, which had
 	// been the default one until then. Changes then holds every finding of the session, withdrawn
@@ -50,6 +52,7 @@ type Inspector struct {
 	detector *signal.Detector
 	rules    rules
 	known    map[string]bool // the rules of the bundle, by id
+	revision string
 }
 
 // rules answers what a session's facts come to; policies.Engine does.
@@ -71,7 +74,7 @@ func New(b *policies.Bundle) (*Inspector, error) {
 	for _, r := range b.Rules {
 		known[r.ID] = true
 	}
-	return &Inspector{detector: detector, rules: engine, known: known}, nil
+	return &Inspector{detector: detector, rules: engine, known: known, revision: b.Revision}, nil
 }
 
 // Knows reports whether a rule is loaded.
@@ -102,7 +105,7 @@ func (i *Inspector) Next(ctx context.Context, s *session.State, e *event.Event, 
 	}
 	out := Outcome{Signals: i.signals(e)}
 	tenant, place := s.Tenant, session.Order{At: e.At, Offset: at.Offset}
-	changed := true
+	changed := policies.AllFields
 	if s.Late(place) {
 		before, err := stored(ctx)
 		if err != nil {
@@ -113,15 +116,14 @@ func (i *Inspector) Next(ctx context.Context, s *session.State, e *event.Event, 
 		changed = s.Fold(e, place, out.Signals, i.detector)
 	}
 	if s.Tenant != tenant {
-		out.TenantWas, changed = tenant, true
+		out.TenantWas, changed = tenant, policies.AllFields
 	}
-	if changed || s.Asked != 0 && s.Now >= s.Asked {
-		trigger := policies.Trigger{ID: e.ID, Kind: string(e.Kind), Role: string(e.Actor.Role)}
-		verdict, err := i.ask(ctx, s, trigger)
+	if i.wants(s, changed) {
+		verdict, err := i.ask(ctx, s, changed)
 		if err != nil {
 			return Outcome{}, err
 		}
-		out.Changes = settle(s, verdict, out.TenantWas != "")
+		out.Asked, out.Changes = verdict.Reached(), settle(s, verdict, out.TenantWas != "")
 	}
 	schedule(s)
 	return out, nil
@@ -139,12 +141,11 @@ func (i *Inspector) Deadline(ctx context.Context, s *session.State) (Outcome, er
 	if s.Due == 0 {
 		return Outcome{}, nil
 	}
-	s.Advance(s.Due)
-	verdict, err := i.ask(ctx, s, policies.Trigger{Kind: "deadline"})
+	verdict, err := i.ask(ctx, s, s.Advance(s.Due))
 	if err != nil {
 		return Outcome{}, err
 	}
-	out := Outcome{Changes: settle(s, verdict, false)}
+	out := Outcome{Asked: verdict.Reached(), Changes: settle(s, verdict, false)}
 	schedule(s)
 	return out, nil
 }
@@ -186,27 +187,43 @@ func (i *Inspector) rebuild(s *session.State, before []Placed, late Placed) {
 	*s = *fresh
 }
 
-// ask puts the session's facts to the rules.
-func (i *Inspector) ask(ctx context.Context, s *session.State, trigger policies.Trigger) (policies.Verdict, error) {
+// wants reports whether the answer of any rule can have changed.
+func (i *Inspector) wants(s *session.State, changed policies.Fields) bool {
+	return changed != 0 || s.Revision != i.revision ||
+		slices.ContainsFunc(s.Asked, func(d policies.Due) bool { return d.At <= s.Now })
+}
+
+// ask puts to the rules what has changed of the session's facts, or all of them where other policies
+// were asked before.
+func (i *Inspector) ask(ctx context.Context, s *session.State, changed policies.Fields) (policies.Verdict, error) {
+	if s.Revision != i.revision {
+		changed = policies.AllFields
+	}
 	v, err := i.rules.Check(ctx, &policies.Input{
-		Event:   trigger,
 		Session: &s.Facts,
-		Tenant:  policies.Tenant{Name: s.Tenant},
+		Tenant:  s.Tenant,
 		Now:     s.Now,
+		Changed: changed,
+		Due:     s.Asked,
 	})
 	if err != nil {
 		return v, fmt.Errorf("check session %s: %w", s.ID, err)
 	}
-	if v.Due != 0 && v.Due <= s.Now {
-		return v, fmt.Errorf("check session %s: the rules want to be asked again at %d, which is not after now (%d)", s.ID, v.Due, s.Now)
+	for _, d := range v.Due {
+		if d.At <= s.Now {
+			return v, fmt.Errorf("check session %s: %s wants to be asked again at %d, which is not after now (%d)", s.ID, d.Topic, d.At, s.Now)
+		}
 	}
+	s.Revision = i.revision
 	return v, nil
 }
 
-// schedule sets the next deadline: the rules' or the idle close, whichever comes first.
+// schedule sets the next deadline: the rules' or silence's, whichever comes first.
 func schedule(s *session.State) {
-	s.Due = s.IdleAt()
-	if s.Asked != 0 && (s.Due == 0 || s.Asked < s.Due) {
-		s.Due = s.Asked
+	s.Due = s.WakeAt()
+	for _, d := range s.Asked {
+		if s.Due == 0 || d.At < s.Due {
+			s.Due = d.At
+		}
 	}
 }

@@ -18,7 +18,8 @@ import (
 	"mingjian/collector/event"
 )
 
-// Load reads a scenario file, or every .yaml and .yml file under a folder, in name order. All faults are
+// Load reads a scenario file, or every .yaml and .yml file under a folder, in name order, except for the
+// settings of the tenants (see Tenants). All faults are
 // reported together, each with file and line; a fault takes only its own scenario away. Ids must
 // differ across all files. Warnings name what is ignored.
 func Load(fsys fs.FS, root string) (list []*Scenario, warnings []string, err error) {
@@ -28,7 +29,7 @@ func Load(fsys fs.FS, root string) (list []*Scenario, warnings []string, err err
 		if err != nil {
 			return err
 		}
-		if ext := path.Ext(name); d.IsDir() || name != root && ext != ".yaml" && ext != ".yml" {
+		if ext := path.Ext(name); d.IsDir() || name != root && ext != ".yaml" && ext != ".yml" || path.Base(name) == tenantsFile {
 			return nil
 		}
 		data, err := fs.ReadFile(fsys, name)

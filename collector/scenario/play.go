@@ -35,7 +35,7 @@ type PlayOptions struct {
 // pace at which a person can follow.
 const (
 	demoHistory  = 8 * time.Hour
-	demoSessions = 400
+	demoSessions = 1000
 	demoPace     = 10 // sessions a minute
 )
 
@@ -114,15 +114,19 @@ func NewPlayer(list []*Scenario, opts PlayOptions) (*Player, error) {
 	return p, nil
 }
 
-// planHistory spreads sessions over the time before Now. One with a planted violation is begun early
-// enough for the violation to have come about by Now.
+// goesOn is how long a session may go on after Now: some are open then, as in life, but those that hang
+// on deadlines of days are begun days before.
+const goesOn = 15 * time.Minute
+
+// planHistory spreads sessions over the time before Now. One with a planted violation, or of days, is
+// begun early enough to be over by Now.
 func (p *Player) planHistory() {
 	slot := float64(p.opts.History) / float64(max(1, p.opts.Sessions))
 	from := p.opts.Now.Add(-p.opts.History)
 	for i := range p.opts.Sessions {
 		start := from.Add(time.Duration((float64(i) + p.rng.Float64()) * slot))
 		s := p.deck.draw(p.rng)
-		if last := p.opts.Now.Add(-s.Until - leadIn); len(s.Expect) > 0 && start.After(last) {
+		if last := p.opts.Now.Add(-s.Until - leadIn); (len(s.Expect) > 0 || s.Until > goesOn) && start.After(last) {
 			start = last
 		}
 		p.ahead = append(p.ahead, plan{start, s})

@@ -9,6 +9,7 @@ import (
 
 	"mingjian/collector/event"
 	"mingjian/collector/inspect"
+	"mingjian/collector/redact"
 	"mingjian/collector/session"
 )
 
@@ -40,6 +41,7 @@ func perform(ctx context.Context, i *inspect.Inspector, s *Scenario, words Words
 		if reject != nil {
 			return nil, fmt.Errorf("scenario %s, event %d: %w", s.ID, n, reject)
 		}
+		redact.Event(e, nil) // as the collector does, so that detectors see the same
 		if state == nil {
 			state = i.Open(e)
 		}
@@ -89,6 +91,45 @@ func compare(i *inspect.Inspector, s *Scenario, state *session.State) Result {
 	return r
 }
 
+// calendarBound is how long a session lasts at least where a deadline of its can hang on working hours,
+// working days or the end of a day.
+const calendarBound = 2 * time.Hour
+
+// otherStarts are moments at which a scenario that lasts is tried beside its own: they go through the
+// week and the hours of the day, so that weekends, holidays and midnights come to lie within it.
+var otherStarts = func() (shifts []time.Duration) {
+	for n := 1; n <= 12; n++ {
+		shifts = append(shifts, -time.Duration(n)*31*time.Hour)
+	}
+	return shifts
+}()
+
+// holdsOnAnyDay tries a scenario that lasts for so long at other starts. One that depends on the calendar (“on the
+// fifth working day”) is a fair check at its own start, and no ground truth at another.
+func holdsOnAnyDay(ctx context.Context, i *inspect.Inspector, s *Scenario, least time.Duration) (bool, error) {
+	if s.Until < least {
+		return true, nil
+	}
+	for _, shift := range otherStarts {
+		moved := *s
+		moved.Start = s.Start.Add(shift)
+		state, err := perform(ctx, i, &moved, s.First())
+		if err != nil {
+			return false, err
+		}
+		if !compare(i, &moved, state).OK {
+			return false, nil
+		}
+		if err := pass(ctx, i, state, moved.Start.Add(horizon)); err != nil {
+			return false, fmt.Errorf("scenario %s: %w", s.ID, err)
+		}
+		if !compare(i, &moved, state).OK {
+			return false, nil
+		}
+	}
+	return true, nil
+}
+
 // horizon is how far Lasting lets time run on: longer than any deadline of the catalogue.
 const horizon = 400 * 24 * time.Hour
 
@@ -99,8 +140,15 @@ const horizon = 400 * 24 * time.Hour
 func Lasting(ctx context.Context, i *inspect.Inspector, list []*Scenario) ([]*Scenario, error) {
 	var out []*Scenario
 	for _, s := range list {
-		if s.OwnStart {
-			continue
+		if s.OwnStart { // its start may matter, as of a law that began, or may not
+			moved := *s
+			moved.Start = DefaultStart
+			if anyDay, err := holdsOnAnyDay(ctx, i, &moved, 0); err != nil {
+				return nil, err
+			} else if !anyDay {
+				continue
+			}
+			s = &moved
 		}
 		state, err := perform(ctx, i, s, s.First())
 		if err != nil {
@@ -111,6 +159,11 @@ func Lasting(ctx context.Context, i *inspect.Inspector, list []*Scenario) ([]*Sc
 			return nil, fmt.Errorf("scenario %s: %w", s.ID, err)
 		}
 		if late := compare(i, s, state); !soon.OK || !late.OK {
+			continue
+		}
+		if anyDay, err := holdsOnAnyDay(ctx, i, s, calendarBound); err != nil {
+			return nil, err
+		} else if !anyDay {
 			continue
 		}
 		known := *s

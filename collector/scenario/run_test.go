@@ -16,6 +16,9 @@ func builtin(t *testing.T) (*inspect.Inspector, []*Scenario) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if b, err = Tenants(b); err != nil {
+		t.Fatal(err)
+	}
 	i, err := inspect.New(b)
 	if err != nil {
 		t.Fatal(err)
@@ -67,7 +70,7 @@ func TestBuiltinWordings(t *testing.T) {
 func TestRunReportsDifferences(t *testing.T) {
 	i, _ := builtin(t)
 	const asked = `
-  entrance: {ai_label: "本服务由人工智能生成内容"}
+  entrance: {human_option_visible: true, ai_label: "本服务由人工智能生成内容"}
   events:
     - {at: 1s, customer: "转人工"}
 `
@@ -98,23 +101,30 @@ func TestLasting(t *testing.T) {
 	i, _ := builtin(t)
 	list := parse(t, `
 - id: lasts
-  entrance: {ai_label: "本服务由人工智能生成内容"}
-  events: [{at: 1s, customer: "转人工"}]
+  entrance: {human_option_visible: true, ai_label: "本服务由人工智能生成内容"}
+  events: [{at: 1s, customer: "找个活人"}, {at: 2s, bot: "请描述问题"}]
   until: 2m
   expect: [cn-human-unreachable, x-no-such-rule]
   expect_not: [q-three-strikes, x-no-other-rule]
 - id: cut-off-before-its-deadline
-  entrance: {ai_label: "本服务由人工智能生成内容"}
+  entrance: {human_option_visible: true, ai_label: "本服务由人工智能生成内容"}
   events: [{at: 1s, customer: "转人工"}]
   expect: []
 - id: about-a-date
-  start: "2026-10-13T10:00:00+08:00"
+  start: "2026-08-31T10:00:00+08:00"
+  entrance: {human_option_visible: true, ai_label: "本服务由人工智能生成内容"}
+  events: [{at: 1s, customer: "转人工"}, {at: 2s, bot: "请描述问题"}]
+  until: 2m
+  expect: [cn-human-unreachable]
+- id: on-a-day-that-does-not-matter
+  start: "2026-08-31T10:00:00+08:00"
+  entrance: {human_option_visible: true, ai_label: "本服务由人工智能生成内容"}
   expect: []
 - id: does-not-hold
   expect: [cn-human-slow]
 `)
 	kept, err := Lasting(t.Context(), i, list)
-	if err != nil || len(kept) != 1 || kept[0].ID != "lasts" {
+	if err != nil || len(kept) != 2 || kept[0].ID != "lasts" || kept[1].ID != "on-a-day-that-does-not-matter" {
 		t.Fatalf("%v, %v", kept, err)
 	}
 	if !slices.Equal(kept[0].Expect, []string{"cn-human-unreachable"}) || !slices.Equal(kept[0].ExpectNot, []string{"q-three-strikes"}) {

@@ -105,10 +105,10 @@ func spared(waits []policies.Wait) []policies.Wait {
 	for i, w := range waits {
 		switch {
 		case w.JoinedAt == 0:
-		case w.JoinedAt-w.AskedAt <= longest:
+		case w.WaitedMs <= longest:
 			at = i
 		default:
-			longest = w.JoinedAt - w.AskedAt
+			longest = w.WaitedMs
 		}
 	}
 	if at < 0 {
@@ -220,14 +220,14 @@ func (a *asking) prioritised() { a.Fresh = true }
 func (a *asking) joined(f *policies.Facts, id string, at policies.Millis) {
 	a.Fresh, a.Recent = true, nil
 	if w := a.open(f); w != nil {
-		w.Joined, w.JoinedAt = id, at
+		w.Joined, w.JoinedAt, w.WaitedMs = id, at, at-w.AskedAt
 	}
 }
 
 // ended ends an open wait with the session.
 func (a *asking) ended(f *policies.Facts, at policies.Millis) {
 	if w := a.open(f); w != nil {
-		w.EndedAt = at
+		w.EndedAt, w.WaitedMs = at, at-w.AskedAt
 	}
 }
 

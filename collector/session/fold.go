@@ -13,20 +13,41 @@ import (
 // people and intelligent technology; Spain's Ley 10/2025 draws the same line).
 const elderAge = 65
 
+// enoughTexts is the bot text by which a label must have come at the latest; which later ones there
+// are makes no difference to a rule.
+const enoughTexts = 3
+
 // enough is the run of apologies beyond which facts do not count.
 const enough = 3
 
 // position is what the fold must remember beside the facts.
 type position struct {
 	Asking    asking `json:"asking,omitzero"`
+	BotTexts  int    `json:"bot_texts,omitempty"`
 	FirstTurn bool   `json:"first_turn,omitempty"` // the first bot turn is still going on
 	Apologies int    `json:"apologies,omitempty"`  // the run that is going on
+
+	Contact  contact  `json:"contact,omitzero"`
+	Attended attended `json:"attended,omitzero"`
+	Dialling dialling `json:"dialling,omitzero"`
+
+	Disclosing disclosing `json:"disclosing,omitzero"`
+
+	Complaining *complaining `json:"complaining,omitempty"` // nil while nothing is complained of
+	Answering   answering    `json:"answering,omitzero"`
+	Inquiring   inquiring    `json:"inquiring,omitzero"`
+	Heat        heat         `json:"heat,omitzero"`
+
+	Queueing  queueing  `json:"queueing,omitzero"`
+	Passing   passing   `json:"passing,omitzero"`
+	Calling   calling   `json:"calling,omitzero"`
+	Preceding preceding `json:"preceding,omitzero"`
+	Parting   parting   `json:"parting,omitzero"`
 }
 
 // Fold takes the next event and what was detected in its text; d reads the texts that the interface
-// shows. The event must be neither late nor a repeat. Fold reports whether anything that rules look
-// at has changed.
-func (s *State) Fold(e *event.Event, o Order, found signal.Set, d *signal.Detector) (changed bool) {
+// shows. The event must be neither late nor a repeat. Fold returns the facts that changed.
+func (s *State) Fold(e *event.Event, o Order, found signal.Set, d *signal.Detector) policies.Fields {
 	before := s.Facts
 	before.Human.Waits = slices.Clone(before.Human.Waits)
 
@@ -36,12 +57,31 @@ func (s *State) Fold(e *event.Event, o Order, found signal.Set, d *signal.Detect
 	s.open(e, d)
 	s.offer(e)
 	s.speak(e, found)
+	s.sound(e, found)
+	s.accompany(e, found)
+	s.reveal(e, found, d)
+	s.decide(e, found)
 	s.reach(e, found)
+	s.contact(e, found)
+	s.attend(e, found)
+	s.callBack(e)
+	s.dial(e, found, d)
 	s.serve(e, found)
+	s.complain(e, found)
+	s.promise(e, found, d)
+	s.answer(e, found)
+	s.ask(e, found)
+	s.vent(e, found)
+	s.access(e, found)
+	s.queue(e, found)
+	s.summon(e, found)
+	s.precede(e, found)
+	s.transfer(e, found)
+	s.part(e, found)
 	s.close(e)
 	s.Newest = o
 	s.Now = max(s.Now, e.At)
-	return !same(&before, &s.Facts)
+	return s.Facts.Changed(&before)
 }
 
 // open takes over what the event tells of the session as a whole. What the session is (channel,
@@ -70,10 +110,10 @@ func (s *State) open(e *event.Event, d *signal.Detector) {
 		s.meet(c)
 	}
 	if e.Entrance != nil {
-		f.Entrance = enter(f.Entrance, e.Entrance, d)
+		f.Entrance = enter(f.Entrance, e, d)
 	}
-	if u := e.Unlabeled; u != nil && u.RequestID != "" && u.AgreementID != "" && u.LogID != "" {
-		f.Bot.Waived = true
+	if e.Unlabeled != nil {
+		s.waive(e)
 	}
 }
 
@@ -108,18 +148,51 @@ func (s *State) offer(e *event.Event) {
 }
 
 // enter merges what the source declares of its entrance into what was known (nil: nothing).
-func enter(known *policies.Entrance, e *event.Entrance, d *signal.Detector) *policies.Entrance {
+func enter(known *policies.Entrance, e *event.Event, d *signal.Detector) *policies.Entrance {
 	out := policies.Entrance{Label: policies.NoLabel}
 	if known != nil {
 		out = *known
 	}
-	tell(&out.HumanOptionVisible, e.HumanOptionVisible)
-	tell(&out.ElderChannel, e.ElderChannel)
-	tell(&out.AccessibleChannel, e.AccessibleChannel)
-	if e.AILabel != "" {
-		out.Label, out.Notice = d.Interface(e.AILabel)
+	declared := e.Entrance
+	was := out
+	tell(&out.HumanOptionVisible, declared.HumanOptionVisible)
+	tell(&out.OneTapHuman, declared.OneTapHuman)
+	tell(&out.Depth, declared.Depth)
+	tell(&out.HumanOptionPosition, declared.HumanOptionPosition)
+	if known == nil || out != was {
+		out.Told, out.ToldAt = e.ID, e.At
+	}
+	tell(&out.ElderChannel, declared.ElderChannel)
+	tell(&out.AccessibleChannel, declared.AccessibleChannel)
+	if declared.AILabel != "" {
+		out.Label, out.Notice = d.Interface(declared.AILabel)
 	}
 	return &out
+}
+
+// waive takes the log of an output that is unlabelled at the user's request. What an earlier report
+// left out may come with a later one that does not speak of another output.
+func (s *State) waive(e *event.Event) {
+	f := &s.Facts
+	u := policies.Unlogged{ID: e.ID, At: e.At, Request: e.Unlabeled.RequestID, Agreement: e.Unlabeled.AgreementID, Log: e.Unlabeled.LogID}
+	same := func(known, told string) bool { return known == "" || told == "" || known == told }
+	known := f.Unlogged
+	joins := known != nil && same(known.Request, u.Request) && same(known.Agreement, u.Agreement) && same(known.Log, u.Log)
+	if joins {
+		u.ID, u.At = known.ID, known.At
+		once(&u.Request, known.Request)
+		once(&u.Agreement, known.Agreement)
+		once(&u.Log, known.Log)
+	}
+	complete := u.Request != "" && u.Agreement != "" && u.Log != ""
+	switch {
+	case complete && joins:
+		f.Bot.Waived, f.Unlogged = true, nil
+	case complete:
+		f.Bot.Waived = true
+	case joins, known == nil:
+		f.Unlogged = &u
+	}
 }
 
 // speak counts the bot's texts and what they disclose.
@@ -140,11 +213,12 @@ func (s *State) speak(e *event.Event, found signal.Set) {
 	if !spoken(e) {
 		return
 	}
-	b.Texts++
-	switch b.Texts {
+	number := s.at.BotTexts + 1
+	s.at.BotTexts, b.Texts = number, min(number, enoughTexts)
+	switch number {
 	case 1:
 		b.First, b.FirstAt, s.at.FirstTurn = e.ID, e.At, true
-	case 3:
+	case enoughTexts:
 		b.Third, b.ThirdAt = e.ID, e.At
 	}
 	if s.at.FirstTurn && found&signal.Notice != 0 {
@@ -154,7 +228,7 @@ func (s *State) speak(e *event.Event, found signal.Set) {
 	if form != policies.FullLabel && b.Unlabelled == "" {
 		b.Unlabelled, b.UnlabelledAt, b.UnlabelledForm = e.ID, e.At, form
 	}
-	s.disclose(form, b.Texts)
+	s.disclose(form, number)
 }
 
 // banner reads what the system tells in the conversation: a line such as “you are chatting with a
@@ -164,7 +238,7 @@ func (s *State) banner(e *event.Event, found signal.Set) {
 	if found&signal.Notice != 0 && (s.at.FirstTurn || b.Texts == 0) {
 		b.FirstNotice = true
 	}
-	s.disclose(label(e, found), b.Texts+1)
+	s.disclose(label(e, found), s.at.BotTexts+1)
 }
 
 // disclose notes a label that stands at a bot text. It counts before the session's end only.
@@ -306,26 +380,8 @@ func once[T comparable](kept *T, v T) {
 }
 
 // tell takes over what was reported.
-func tell(known, reported *bool) {
+func tell[T any](known, reported *T) {
 	if reported != nil {
 		*known = *reported
 	}
-}
-
-// same reports whether two facts say the same; a rule cannot tell them apart.
-func same(a, b *policies.Facts) bool {
-	return sameValue(a.Resolved, b.Resolved) && sameValue(a.Elder, b.Elder) && sameValue(a.Entrance, b.Entrance) &&
-		slices.Equal(a.Human.Waits, b.Human.Waits) &&
-		a.Human.Strikes == b.Human.Strikes &&
-		a.Human.StrikeThree == b.Human.StrikeThree && a.Human.StrikeThreeAt == b.Human.StrikeThreeAt &&
-		a.Bot == b.Bot && a.Service == b.Service &&
-		a.Jurisdiction == b.Jurisdiction && a.Channel == b.Channel && a.Industry == b.Industry &&
-		a.BusinessLine == b.BusinessLine && a.Province == b.Province && a.Opened == b.Opened &&
-		a.Closed == b.Closed && a.ClosedBy == b.ClosedBy && a.ClosedAs == b.ClosedAs && a.ClosedID == b.ClosedID &&
-		a.Accessible == b.Accessible &&
-		a.NoElderChannel == b.NoElderChannel && a.NoElderChannelAt == b.NoElderChannelAt
-}
-
-func sameValue[T comparable](a, b *T) bool {
-	return a == b || a != nil && b != nil && *a == *b
 }

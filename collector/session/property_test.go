@@ -28,7 +28,8 @@ func conversation(t *rapid.T) []placed {
 	gaps := []policies.Millis{0, 1, 3_000, 9_999, 10_000, 10_001, 20_000, 29_999, 30_000, 60_000, IdleClose - 1, IdleClose, IdleClose + 5_000}
 	kinds := []event.Kind{
 		event.Message, event.Message, event.Message, event.Message, event.HandoffRequested, event.HandoffQueued, event.HandoffAccepted,
-		event.HandoffRejected, event.SessionClosed, event.SessionOpened, event.CallbackPromised,
+		event.HandoffRejected, event.SessionClosed, event.SessionOpened, event.CallbackPromised, event.CallbackCompleted, event.MenuStep, event.DecisionMade,
+		event.HandoffUpdated, event.HandoffAbandoned,
 	}
 	n := rapid.IntRange(1, 14).Draw(t, "events")
 	offsets := rapid.Permutation(numbers(n)).Draw(t, "offsets")
@@ -45,7 +46,11 @@ func conversation(t *rapid.T) []placed {
 			e.Entrance = &event.Entrance{ElderChannel: new(bool)}
 			e.Handoff = &event.Handoff{Priority: true}
 		}
-		out = append(out, placed{e, Order{at, int64(offsets[i])}, signal.Set(rapid.Uint32Range(0, 1<<11-1).Draw(t, "found"))})
+		disclosed(t, &e)
+		contacted(t, &e)
+		passedAround(t, &e)
+		complained(t, &e)
+		out = append(out, placed{e, Order{at, int64(offsets[i])}, signal.Set(rapid.Uint64Range(0, 1<<53-1).Draw(t, "found"))})
 	}
 	return out
 }
@@ -92,8 +97,8 @@ func TestStateIsAFunctionOfTheSet(t *testing.T) {
 			} else {
 				got.Fold(&p.e, p.o, p.found, nil)
 			}
-			if rapid.IntRange(0, 5).Draw(t, "pause") == 0 && got.IdleAt() != 0 {
-				got.Advance(got.IdleAt())
+			if rapid.IntRange(0, 5).Draw(t, "pause") == 0 && got.WakeAt() != 0 {
+				got.Advance(got.WakeAt())
 			}
 		}
 		want := foldAll(inOrder(set))

@@ -14,6 +14,8 @@
 package session
 
 import (
+	"slices"
+
 	"mingjian/collector/event"
 	"mingjian/policies"
 )
@@ -41,8 +43,12 @@ type State struct {
 	// Newest is the (ts, offset) up to which events are folded.
 	Newest Order
 	// Now is the later of the newest event and the last deadline that fired; Due the next deadline,
-	// 0 if there is none. Asked is the part of Due that the last verdict named.
-	Now, Due, Asked policies.Millis
+	// 0 if there is none.
+	Now, Due policies.Millis
+	// Asked are the moments that verdicts named for asking their topics again, and Revision the
+	// policies that were asked; under another one all are asked anew.
+	Asked    []policies.Due
+	Revision string
 	// Found is what this session's rules have said so far, by rule id, withdrawn ones included.
 	Found map[string]Found
 	// NotAssessed is the last verdict's.
@@ -86,16 +92,20 @@ func New(id, tenant string) *State {
 func (s *State) Count() int { return s.Seen.count() }
 
 // Late reports whether an event at this place must be folded before others that already were, or
-// before the end that silence has given the session in the meantime.
+// before what silence has made of the session in the meantime: its end, or the AI's silence.
 func (s *State) Late(o Order) bool {
-	return s.Count() > 0 && (o.Before(s.Newest) || o.At < s.Facts.Closed)
+	return s.Count() > 0 && (o.Before(s.Newest) || o.At < s.Facts.Closed ||
+		s.away() && o.At < s.at.Calling.Waiting.At+awayAfter)
 }
 
-// Advance lets time pass to a moment at which nothing happened. It reports whether that closed the
-// session as idle.
-func (s *State) Advance(now policies.Millis) (changed bool) {
+// Advance lets time pass to a moment at which nothing happened, and returns the facts that changed
+// (silence may have closed the session).
+func (s *State) Advance(now policies.Millis) policies.Fields {
+	before := s.Facts
+	before.Human.Waits = slices.Clone(before.Human.Waits)
 	s.Now = max(s.Now, now)
-	return s.idle(s.Now)
+	s.idle(s.Now)
+	return s.Facts.Changed(&before)
 }
 
 // IdleAt is the moment at which silence will close the session, 0 if it is closed or empty.
@@ -106,14 +116,26 @@ func (s *State) IdleAt() policies.Millis {
 	return s.Newest.At + IdleClose
 }
 
-// idle closes the session if it has been silent for too long by now.
-func (s *State) idle(now policies.Millis) bool {
-	at := s.IdleAt()
-	if at == 0 || now < at {
-		return false
+// WakeAt is the moment from which silence makes a difference to the facts if nothing happens before: the
+// AI's, or that which will close the session. It is 0 if there is none.
+func (s *State) WakeAt() policies.Millis {
+	if at := s.awayAt(); at != 0 {
+		return min(at, s.IdleAt())
 	}
+	return s.IdleAt()
+}
+
+// idle takes the silence until now, and closes the session if there was too much of it.
+func (s *State) idle(now policies.Millis) {
+	at := s.IdleAt()
+	s.hush(min(now, at))
+	if at == 0 || now < at {
+		return
+	}
+	s.leaveQueue("", at, "closed")
+	s.endCalls("", at)
+	s.end(at)
 	f := &s.Facts
 	f.Closed, f.ClosedBy, f.ClosedAs = at, string(event.SystemRole), "idle"
 	s.at.Asking.ended(f, at)
-	return true
 }

@@ -8,7 +8,7 @@ import (
 // snapshotVersion is the first byte of a snapshot. A fold that remembers something else needs
 // another one, so that an old snapshot is refused (and the session rebuilt from its events) rather
 // than misread.
-const snapshotVersion = 2
+const snapshotVersion = 3
 
 type plain State
 

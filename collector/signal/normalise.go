@@ -65,7 +65,7 @@ func spell(r rune) []rune {
 // plain classifies one decomposed rune.
 func plain(c rune) rune {
 	switch c {
-	case '\'', '’', '‘', '`', '"', '“', '”', '「', '」', '『', '』', '«', '»', '~', '^':
+	case '\'', '’', '‘', '`', '"', '“', '”', '「', '」', '『', '』', '«', '»', '~', '^', '<', '>':
 		return dropped
 	case '-', '‐', '‑':
 		return hyphen
@@ -73,7 +73,7 @@ func plain(c rune) rune {
 		return dot
 	case '_', '\t':
 		return separator
-	case '\n', '\r', '\v', '\f', 0x85, 0x2028, 0x2029:
+	case '\n', '\r', '\v', '\f', 0x85, 0x2028, 0x2029, '|':
 		return ending
 	case 'エ': // katakana, typed for the Han character that looks the same
 		return '工'

@@ -1,263 +1,367 @@
 package signal
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
-	"regexp"
+	"math/bits"
+	"regexp/syntax"
 	"slices"
 	"sync"
-
-	ahocorasick "github.com/BobuSumisu/aho-corasick"
+	"unicode/utf8"
 
 	"mingjian/policies"
 )
 
 // scanner finds the hits of several lexicons in one pass. All phrases stand in one automaton; so do
-// the literals without which a pattern cannot match, and a pattern is only tried on a clause in which
-// all that it needs occurs. An ordinary text wakes few of them.
+// the literals of which patterns consist, and a pattern is only matched where the rarest of the
+// literals that it cannot do without occurs. An ordinary text wakes few of them.
 type scanner struct {
-	automaton *ahocorasick.Trie
-	uses      [][]use // by literal
+	automaton *automaton
+	literals  []literal
+	lengths   []int // by literal, in runes
 	patterns  []pattern
-	always    []int // patterns that need no literal
-	lexicons  int
+	always    []int       // patterns that no literal wakes
+	voids     map[Set]Set // the hits of the value's lexicons void those of the key's
+	voiding   Set         // all of those values
 	scratch   sync.Pool
 }
 
-// use is what a literal is for: a phrase of a lexicon, or one of the needs of a pattern.
+// literal is what the automaton finds, and what for.
+type literal struct {
+	bytes int
+	noted bool // a part of a pattern
+	uses  []use
+}
+
+// use is what a literal is for: a phrase of a lexicon, or waking a pattern.
 type use struct {
-	lexicon int
+	lexicon int // its bit's number
 	except  bool
 	pattern int // -1: a phrase
-	need    uint32
-	// A phrase that begins or ends with a Latin letter or digit must begin or end a word; a need,
-	// where its pattern says so (\bai\b: ai is in air, said and train).
+	// A phrase that begins or ends with a Latin letter or digit must begin or end a word; a literal
+	// that wakes, where its pattern says so (\bai\b: ai is in air, said and train).
 	wordStart, wordEnd bool
 }
 
 type pattern struct {
 	lexicon int
 	except  bool
-	expr    *regexp.Regexp
-	needs   uint32 // one bit per set of literals of which one must occur
-	crosses bool   // may match across the end of a clause: tried on whole texts
+	part    part
+	expr    string
 }
 
 type span struct{ start, end int }
 
-// found is one scan's working memory.
+func (s span) overlaps(o span) bool { return s.start < o.end && o.start < s.end }
+
+// found is one scan's working memory. All places are in runes of the stretch at hand.
 type found struct {
 	scanner  *scanner
 	text     []byte
-	lexicons []findings
-	progress []progress // by pattern
+	stretch  stretch
+	lexicons [64]findings // by their bits' numbers
+	touched  Set          // lexicons with a hit or a woken pattern in the stretch
+	settled  Set          // lexicons of which the hits in the stretch are known
+	standing Set          // lexicons with a hit that no exception voids, in the whole text
+	woken    []uint32     // by pattern: the stretch that woke it last
 }
 
-// findings are one lexicon's in one text. Patterns are only tried when their answer is needed.
+// findings are one lexicon's in one stretch. Exceptions are only matched when there are hits.
 type findings struct {
 	hits, voids     []span
-	tries, voidings []try // woken patterns and woken exceptions, not tried yet
+	tries, voidings []int // woken patterns and woken exceptions, not matched yet
 }
 
-// try is a pattern to be tried on a part of the text.
-type try struct {
-	pattern int
-	on      span
+// lexiconOf says which bit each of the named lexicons has.
+type lexiconOf struct {
+	name string
+	bit  Set
 }
 
-// progress says which needs of a pattern were met in the clause that starts at clause.
-type progress struct {
-	met    uint32
-	clause int
-	woken  bool
-}
-
-// newScanner compiles the named lexicons, in this order.
-func newScanner(lexicons map[string]policies.Lexicon, names ...string) (*scanner, error) {
-	s := &scanner{lexicons: len(names)}
-	literals := map[string]int{}
-	builder := ahocorasick.NewTrieBuilder()
-	add := func(literal string, u use) {
-		n, ok := literals[literal]
+// newScanner compiles the named lexicons.
+func newScanner(lexicons map[string]policies.Lexicon, voids map[Set]Set, which ...lexiconOf) (*scanner, error) {
+	s := &scanner{voids: voids}
+	for _, by := range voids {
+		s.voiding |= by
+	}
+	var texts []string
+	number := map[string]int{}
+	literalOf := func(text string) int {
+		n, ok := number[text]
 		if !ok {
-			n = len(s.uses)
-			literals[literal] = n
-			s.uses = append(s.uses, nil)
-			builder.AddString(literal)
+			n = len(texts)
+			number[text] = n
+			texts = append(texts, text)
+			s.literals = append(s.literals, literal{bytes: len(text)})
+			s.lengths = append(s.lengths, utf8.RuneCountInString(text))
 		}
-		s.uses[n] = append(s.uses[n], u)
+		return n
+	}
+	add := func(text string, u use) {
+		l := &s.literals[literalOf(text)]
+		l.uses = append(l.uses, u)
+	}
+	note := func(text string) int {
+		n := literalOf(text)
+		s.literals[n].noted = true
+		return n
 	}
 	var faults []error
-	for i, name := range names {
-		l, ok := lexicons[name]
+	for _, w := range which {
+		l, ok := lexicons[w.name]
 		if !ok {
-			faults = append(faults, fmt.Errorf("lexicon %s is missing: lexicon/%s.yaml", name, name))
+			faults = append(faults, fmt.Errorf("lexicon %s is missing: lexicon/%s.yaml", w.name, w.name))
 			continue
 		}
+		bit := bits.TrailingZeros64(uint64(w.bit))
 		for _, except := range []bool{false, true} {
 			phrases, patterns := l.Phrases, l.Patterns
 			if except {
 				phrases, patterns = l.Except.Phrases, l.Except.Patterns
 			}
 			for _, p := range phrases {
-				literal := string(normalise(nil, p.Text))
-				if literal == "" {
-					faults = append(faults, fmt.Errorf("lexicon %s: nothing is left of the phrase %q when it is normalised", name, p.Text))
+				text := string(normalise(nil, p.Text))
+				if text == "" {
+					faults = append(faults, fmt.Errorf("lexicon %s: nothing is left of the phrase %q when it is normalised", w.name, p.Text))
 					continue
 				}
-				add(literal, use{lexicon: i, except: except, pattern: -1,
-					wordStart: isLatin(literal[0]), wordEnd: isLatin(literal[len(literal)-1])})
+				add(text, use{lexicon: bit, except: except, pattern: -1, wordStart: isLatin(text[0]), wordEnd: isLatin(text[len(text)-1])})
 			}
 			for _, p := range patterns {
-				n := len(s.patterns)
-				needs, crosses := analyse(p.Expr)
-				for bit, anyOf := range needs {
-					for _, literal := range anyOf {
-						add(literal.text, use{pattern: n, need: 1 << bit, wordStart: literal.wordStart, wordEnd: literal.wordEnd})
-					}
+				re, err := syntax.Parse(p.Expr.String(), syntax.Perl)
+				if err != nil {
+					faults = append(faults, fmt.Errorf("lexicon %s: pattern %s: %w", w.name, p.Expr, err))
+					continue
 				}
-				if len(needs) == 0 {
+				n := len(s.patterns)
+				wakes := rarest(needed(re))
+				for _, w := range wakes {
+					add(w.text, use{lexicon: bit, pattern: n, wordStart: w.wordStart, wordEnd: w.wordEnd})
+				}
+				if wakes == nil {
 					s.always = append(s.always, n)
 				}
-				s.patterns = append(s.patterns, pattern{lexicon: i, except: except, expr: p.Expr, needs: 1<<len(needs) - 1, crosses: crosses})
+				s.patterns = append(s.patterns, pattern{lexicon: bit, except: except, part: compilePart(re, note), expr: p.Expr.String()})
 			}
 		}
 	}
 	if err := errors.Join(faults...); err != nil {
 		return nil, err
 	}
-	s.automaton = builder.Build()
+	s.automaton = newAutomaton(texts)
 	s.scratch.New = func() any {
-		return &found{scanner: s, lexicons: make([]findings, s.lexicons), progress: make([]progress, len(s.patterns))}
+		return &found{scanner: s, woken: make([]uint32, len(s.patterns)),
+			stretch: stretch{noted: make([]uint32, len(s.literals)), at: make([]places, len(s.literals)), length: s.lengths}}
 	}
 	return s, nil
-}
-
-// scan normalises a text and finds the phrases in it and the patterns worth trying. Give the result
-// back with release.
-func (s *scanner) scan(text string) *found {
-	f := s.scratch.Get().(*found)
-	f.text = normalise(f.text[:0], text)
-	for i := range f.lexicons {
-		l := &f.lexicons[i]
-		l.hits, l.voids, l.tries, l.voidings = l.hits[:0], l.voids[:0], l.tries[:0], l.voidings[:0]
-	}
-	clear(f.progress)
-	for _, n := range s.always {
-		f.wake(n, span{0, len(f.text)})
-	}
-	clause := span{0, clauseLen(f.text)}
-	s.automaton.Walk(f.text, func(last, length, literal int64) bool {
-		start, end := int(last-length)+1, int(last)+1
-		for end > clause.end+1 {
-			clause.start = clause.end + 1
-			clause.end = clause.start + clauseLen(f.text[clause.start:])
-		}
-		for _, u := range s.uses[literal] {
-			switch {
-			case u.wordStart && start > 0 && isLatin(f.text[start-1]):
-			case u.wordEnd && end < len(f.text) && isLatin(f.text[end]):
-			case u.pattern >= 0:
-				f.meet(u, clause)
-			default:
-				l := &f.lexicons[u.lexicon]
-				if u.except {
-					l.voids = append(l.voids, span{start, end})
-				} else {
-					l.hits = append(l.hits, span{start, end})
-				}
-			}
-		}
-		return true
-	})
-	return f
 }
 
 // keptText is how much working memory a scan hands on to the next: most texts are far shorter.
 const keptText = 64 << 10
 
-func (s *scanner) release(f *found) {
+// scan gives the bits of the lexicons of which a hit stands in the text.
+func (s *scanner) scan(text string) Set {
+	f := s.scratch.Get().(*found)
+	f.text = normalise(f.text[:0], text)
+	f.standing = 0
+	for rest, first := f.text, true; len(rest) > 0; first = false {
+		n, again := cut(rest)
+		f.pass(rest[:n], first, n == len(rest), len(rest) == len(f.text) || again == n)
+		f.settle()
+		rest = rest[again:]
+	}
+	standing := f.standing
 	if cap(f.text) <= keptText {
 		s.scratch.Put(f)
 	}
+	return standing
 }
 
-// meet notes that one need of a pattern is met in this clause, and wakes it when that was the last.
-func (f *found) meet(u use, clause span) {
-	p, g := &f.scanner.patterns[u.pattern], &f.progress[u.pattern]
-	if p.crosses {
-		clause = span{0, len(f.text)}
+// cut parts a long text: n bytes are the next stretch, and the one after it begins at again. Where a
+// clause is longer than a stretch, the two share overlap runes, so that what lies across is found.
+func cut(text []byte) (n, again int) {
+	const overlap = 60
+	if len(text) <= longestStretch {
+		return len(text), len(text)
 	}
-	if g.clause != clause.start {
-		*g = progress{clause: clause.start}
+	runes, atBreak, atShare := 0, 0, 0
+	for i, b := range text {
+		if b&0xC0 == 0x80 {
+			continue
+		}
+		switch runes++; {
+		case runes > longestStretch && atBreak > 0:
+			return atBreak, atBreak
+		case runes > longestStretch:
+			return i, atShare
+		case runes == longestStretch-overlap:
+			atShare = i
+		}
+		if b == clauseEnd {
+			atBreak = i + 1
+		}
 	}
-	if g.met |= u.need; g.met == p.needs && !g.woken {
-		g.woken = true
-		f.wake(u.pattern, clause)
+	return len(text), len(text)
+}
+
+// pass notes what is in one stretch.
+func (f *found) pass(text []byte, first, last, atBreak bool) {
+	s, c := f.scanner, &f.stretch
+	for t := f.touched; t != 0; t &= t - 1 {
+		l := &f.lexicons[bits.TrailingZeros64(uint64(t))]
+		l.hits, l.voids, l.tries, l.voidings = l.hits[:0], l.voids[:0], l.tries[:0], l.voidings[:0]
+	}
+	f.touched, f.settled = 0, 0
+	if c.stamp++; c.stamp == 0 { // after four thousand million stretches
+		clear(c.noted)
+		clear(f.woken)
+		c.stamp = 1
+	}
+	c.text, c.first, c.last, c.hasEdges = text, first, last, false
+	c.breaks, c.starts, c.stops = places{}, places{}, places{}
+	if atBreak {
+		c.starts.add(0)
+	}
+	for _, n := range s.always {
+		f.wake(n)
+	}
+	a := s.automaton
+	state, runes := uint32(0), 0
+	for i, b := range text {
+		if b&0xC0 != 0x80 {
+			if b == clauseEnd {
+				c.breaks.add(runes)
+				c.stops.add(runes)
+				c.starts.add(runes + 1)
+			}
+			runes++
+		}
+		state = a.step(state, b)
+		if ends := a.ends[state]; ends != nil {
+			f.note(ends, i+1, runes)
+		}
+	}
+	c.runes = runes
+	c.all = upTo(runes)
+	if last || text[len(text)-1] == clauseEnd {
+		c.stops.add(runes)
 	}
 }
 
-func (f *found) wake(n int, on span) {
-	p := f.scanner.patterns[n]
+// note takes down the literals that end after so many bytes and runes.
+func (f *found) note(ends []int32, end, runes int) {
+	s, c := f.scanner, &f.stretch
+	for _, n := range ends {
+		l := &s.literals[n]
+		start := runes - s.lengths[n]
+		if l.noted {
+			if c.noted[n] != c.stamp {
+				c.noted[n], c.at[n] = c.stamp, places{}
+			}
+			c.at[n].add(start)
+		}
+		for i := range l.uses {
+			u := &l.uses[i]
+			switch {
+			case u.wordStart && end > l.bytes && isLatin(c.text[end-l.bytes-1]):
+			case u.wordEnd && end < len(c.text) && isLatin(c.text[end]):
+			case u.pattern >= 0:
+				f.wake(u.pattern)
+			default:
+				l := &f.lexicons[u.lexicon]
+				if u.except {
+					l.voids = append(l.voids, span{start, runes})
+				} else {
+					l.hits = append(l.hits, span{start, runes})
+				}
+				f.touched |= 1 << u.lexicon
+			}
+		}
+	}
+}
+
+func (f *found) wake(n int) {
+	if f.woken[n] == f.stretch.stamp {
+		return
+	}
+	f.woken[n] = f.stretch.stamp
+	p := &f.scanner.patterns[n]
 	l := &f.lexicons[p.lexicon]
 	if p.except {
-		l.voidings = append(l.voidings, try{n, on})
+		l.voidings = append(l.voidings, n)
 	} else {
-		l.tries = append(l.tries, try{n, on})
+		l.tries = append(l.tries, n)
+	}
+	f.touched |= 1 << p.lexicon
+}
+
+// settle finds which lexicons have a hit in the stretch that stands.
+func (f *found) settle() {
+	for t := f.touched &^ f.standing; t != 0; t &= t - 1 {
+		n := bits.TrailingZeros64(uint64(t))
+		if f.stands(n) {
+			f.standing |= 1 << n
+		}
 	}
 }
 
-// any reports whether a hit of the lexicon stands that no exception overlaps.
-func (f *found) any(lexicon int) bool {
-	l := &f.lexicons[lexicon]
-	if f.stands(l) {
-		return true
+// stands reports whether the lexicon has a hit in the stretch that nothing voids. It stops at the
+// first, except for lexicons of which others want all.
+func (f *found) stands(n int) bool {
+	l, all := &f.lexicons[n], f.scanner.voiding&(1<<n) != 0
+	if f.settled&(1<<n) != 0 {
+		return slices.ContainsFunc(l.hits, l.valid)
 	}
-	l.hits = f.match(l.hits, &l.tries)
-	return f.stands(l)
+	f.settled |= 1 << n
+	voidable := all || len(l.voids)+len(l.voidings) > 0 || f.scanner.voids[1<<n]&f.touched != 0
+	stands, checked := false, 0
+	for i := -1; i < len(l.tries); i++ { // -1: the phrases
+		if i >= 0 {
+			p := &f.scanner.patterns[l.tries[i]].part
+			switch ends := f.stretch.follow(p, f.stretch.all); {
+			case ends.empty():
+				continue
+			case !voidable:
+				return true
+			}
+			l.hits = f.stretch.spans(p, l.hits)
+		}
+		if len(l.hits) > 0 && checked == 0 {
+			f.voidsOf(n)
+		}
+		if slices.ContainsFunc(l.hits[checked:], l.valid) {
+			if stands = true; !all {
+				return true
+			}
+		}
+		checked = len(l.hits)
+	}
+	return stands
 }
 
-func (f *found) stands(l *findings) bool {
-	if len(l.hits) == 0 {
-		return false
+// voidsOf finds what voids hits of the lexicon: its exceptions, and the hits of lexicons that do.
+func (f *found) voidsOf(n int) {
+	l := &f.lexicons[n]
+	for _, try := range l.voidings {
+		p := &f.scanner.patterns[try].part
+		if ends := f.stretch.follow(p, f.stretch.all); !ends.empty() {
+			l.voids = f.stretch.spans(p, l.voids)
+		}
 	}
-	l.voids = f.match(l.voids, &l.voidings)
-	return slices.ContainsFunc(l.hits, l.valid)
+	l.voidings = l.voidings[:0]
+	for t := f.scanner.voids[1<<n] & f.touched; t != 0; t &= t - 1 {
+		by := bits.TrailingZeros64(uint64(t))
+		if f.stands(by) {
+			b := &f.lexicons[by]
+			for _, hit := range b.hits {
+				if b.valid(hit) {
+					l.voids = append(l.voids, hit)
+				}
+			}
+		}
+	}
 }
 
 func (l *findings) valid(hit span) bool { return !slices.ContainsFunc(l.voids, hit.overlaps) }
-
-// match tries patterns and adds what they match to spans.
-func (f *found) match(spans []span, tries *[]try) []span {
-	for _, t := range *tries {
-		for _, at := range f.scanner.patterns[t.pattern].expr.FindAllIndex(f.text[t.on.start:t.on.end], -1) {
-			spans = append(spans, span{t.on.start + at[0], t.on.start + at[1]})
-		}
-	}
-	*tries = (*tries)[:0]
-	return spans
-}
-
-// void makes the hits of one lexicon exceptions of another.
-func (f *found) void(lexicon, by int) {
-	l, b := &f.lexicons[lexicon], &f.lexicons[by]
-	b.hits = f.match(b.hits, &b.tries)
-	b.voids = f.match(b.voids, &b.voidings)
-	for _, hit := range b.hits {
-		if b.valid(hit) {
-			l.voids = append(l.voids, hit)
-		}
-	}
-}
-
-func (s span) overlaps(o span) bool { return s.start < o.end && o.start < s.end }
-
-func clauseLen(text []byte) int {
-	if n := bytes.IndexByte(text, clauseEnd); n >= 0 {
-		return n
-	}
-	return len(text)
-}
 
 func isLatin(c byte) bool { return c >= 'a' && c <= 'z' || c >= '0' && c <= '9' }

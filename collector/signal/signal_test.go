@@ -98,6 +98,31 @@ func TestEachUtteranceIsReadAsAPersonWould(t *testing.T) {
 	}
 }
 
+// Every detector that finds one thing has a table of its own: at least thirty texts, half of them such
+// as hold the words and do not mean it.
+func TestEachDetectorReadsItsTable(t *testing.T) {
+	d := detector(t)
+	for kind := KeywordRequest; kind <= OffersSupervisor; kind <<= 1 {
+		name := kind.Names()[0]
+		t.Run(name, func(t *testing.T) {
+			role := event.CustomerRole
+			if customerFinds&kind == 0 {
+				role = event.BotRole
+			}
+			counts := map[string]int{}
+			for _, row := range utterances(t, name+".txt", 1) {
+				counts[row[0]]++
+				if got := d.Detect(role, row[1]); got&kind != 0 != (row[0] == "+") {
+					t.Errorf("%s %s\n\tfound %v (as %q)", row[0], row[1], got.Names(), normalise(nil, row[1]))
+				}
+			}
+			if counts["+"]+counts["-"] < 30 || counts["-"] < 14 {
+				t.Errorf("only %v utterances", counts)
+			}
+		})
+	}
+}
+
 func TestInterface(t *testing.T) {
 	d := detector(t)
 	for _, row := range utterances(t, "interface.txt", 2) {

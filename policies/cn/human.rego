@@ -44,7 +44,6 @@ finding contains {
 	"at": first.at,
 	"facts": first.facts,
 } if {
-	input.session.human.asked == true
 	first := [broken |
 		some wait in input.session.human.waits
 		not joined_in_time(wait)
@@ -78,15 +77,14 @@ finding contains {
 	"at": first.joined_at,
 	"facts": told(first, data.mingjian.params.cn.human_slow_s),
 } if {
-	input.session.human.asked == true
 	first := [wait |
 		some wait in input.session.human.waits
-		wait.joined_at - wait.asked_at > data.mingjian.params.cn.human_slow_s * 1000
+		wait.joined_at > 0
+		wait.waited_ms > data.mingjian.params.cn.human_slow_s * 1000
 	][0]
 }
 
 due contains limit(wait) if {
-	input.session.human.asked == true
 	some wait in input.session.human.waits
 	limit(wait) > input.now
 	not joined_in_time(wait)
@@ -116,17 +114,17 @@ limit(wait) := wait.asked_at + (data.mingjian.params.cn.human_wait_max_s * 1000)
 
 joined_in_time(wait) if {
 	wait.joined_at > 0
-	wait.joined_at - wait.asked_at <= data.mingjian.params.cn.human_wait_max_s * 1000
+	wait.waited_ms <= data.mingjian.params.cn.human_wait_max_s * 1000
 }
 
 ended_early(wait) if {
 	wait.ended_at > 0
-	wait.ended_at - wait.asked_at < data.mingjian.params.cn.human_wait_max_s * 1000
+	wait.waited_ms < data.mingjian.params.cn.human_wait_max_s * 1000
 }
 
 no_fair_time(wait) if {
 	input.session.closed_by == "customer"
-	wait.ended_at - wait.asked_at <= data.mingjian.params.cn.human_grace_s * 1000
+	wait.waited_ms <= data.mingjian.params.cn.human_grace_s * 1000
 	not refused_before_end(wait)
 }
 
@@ -137,10 +135,7 @@ refused_before_end(wait) if {
 
 # told is a wait for a reader: what has happened in it, how long it was once it was over, and the limit
 # it is held to.
-told(wait, seconds) := object.union(
-	{"limit_s": seconds},
-	{name: value |
-		some name, value in object.union(wait, {"waited_ms": max([wait.joined_at, wait.ended_at, wait.asked_at]) - wait.asked_at})
-		not value in {0, ""}
-	},
-)
+told(wait, seconds) := {name: value |
+	some name, value in object.union(wait, {"limit_s": seconds})
+	not value in {0, ""}
+}

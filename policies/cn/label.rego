@@ -41,7 +41,7 @@ finding contains {
 	"at": lapse.at,
 	"facts": shown,
 } if {
-	input.session.bot.spoke == true
+	input.session.bot.texts > 0
 	lapse.form == "none"
 }
 
@@ -73,8 +73,52 @@ finding contains {
 	"at": lapse.at,
 	"facts": shown,
 } if {
-	input.session.bot.spoke == true
+	input.session.bot.texts > 0
 	lapse.form == "incomplete"
+}
+
+# METADATA
+# title: Unlabelled output without its log
+# description: >-
+#   An output was given without a label at the user's request, and of the request, the agreement and the
+#   log the id of at least one is missing. What a report leaves out may come with a later one of the same session that
+#   does not speak of another output. While an id is missing the label rules apply too. The measures are in force since 1 September
+#   2025; earlier sessions are not held to them.
+# custom:
+#   id: cn-unlabelled-log-missing
+#   severity: high
+#   status: statute
+#   systemic: false
+#   clauses: [cn-label-9-nolabel]
+#   title_zh: 应要求不加标识而缺少留存记录
+#   description_zh: >-
+#     应用户要求提供了不加标识的内容，而申请、协议、日志三个编号至少缺一。同一会话中后来补报、且不指向另一次输出的，可以补全。
+#     缺少编号期间，标识规则仍然适用。该办法自2025年9月1日起施行，此前的会话不适用。
+#   remedy:
+#     zh: 先与用户订立协议并登记申请，再提供不加标识的内容；日志至少留存六个月，并把三个编号随事件上报。
+#     en: Take the request and the agreement before giving unlabelled output, keep the log for six months at least, and report all three ids.
+finding contains {
+	"id": "cn-unlabelled-log-missing",
+	"severity": "high",
+	"status": "statute",
+	"subject": input.session.unlogged.id,
+	"at": input.session.unlogged.at,
+	"facts": {
+		"request_id": input.session.unlogged.request,
+		"agreement_id": input.session.unlogged.agreement,
+		"log_id": input.session.unlogged.log,
+	},
+} if {
+	input.session.unlogged.at > 0
+	input.session.opened >= 1756656000000 # 2025-09-01, midnight in Beijing
+}
+
+not_assessable contains {
+	"id": "cn-unlabelled-log-missing",
+	"reason": "in_force_from:2025-09-01",
+} if {
+	input.session.unlogged.at > 0
+	input.session.opened < 1756656000000
 }
 
 # since is what breaking a law means that is in force since a moment.

@@ -5,7 +5,7 @@ import data.mingjian.fixture
 
 # spoken is a session whose third bot text has come, with more about the bot.
 spoken(bot) := fixture.changed({"bot": object.union(
-	{"spoke": true, "texts": 3, "third": "b3", "third_at": 1030000, "unlabelled": "b1", "unlabelled_at": 1002000},
+	{"texts": 3, "third": "b3", "third_at": 1030000, "unlabelled": "b1", "unlabelled_at": 1002000},
 	bot,
 )})
 
@@ -140,4 +140,33 @@ test_before_the_law if {
 	g.status == "draft"
 	some h in label.finding with input as object.union(spoken({}), {"session": {"opened": 1756655999999}})
 	h.status == "statute"
+}
+
+unlogged(opened) := fixture.changed({
+	"opened": opened,
+	"unlogged": object.union(data.mingjian.zero.unlogged, {"id": "b2", "at": 1009000, "request": "r-1"}),
+})
+
+test_log_missing if {
+	some f in label.finding with input as unlogged(1756656000000)
+	f.id == "cn-unlabelled-log-missing"
+	f.severity == "high"
+	f.status == "statute"
+	f.subject == "b2"
+	f.at == 1009000
+	f.facts == {"request_id": "r-1", "agreement_id": "", "log_id": ""}
+	label.not_assessable == set() with input as unlogged(1756656000000)
+}
+
+test_log_missing_before_the_measures if {
+	label.finding == set() with input as unlogged(1756655999999)
+	some n in label.not_assessable with input as unlogged(1756655999999)
+	n == {"id": "cn-unlabelled-log-missing", "reason": "in_force_from:2025-09-01"}
+}
+
+test_nothing_unlogged if {
+	none := {"unlogged": data.mingjian.zero.unlogged}
+	label.finding == set() with input as fixture.changed(none)
+	label.not_assessable == set() with input as fixture.changed(object.union(none, {"opened": 1756655999999}))
+	label.not_assessable == set() with input as fixture.changed({})
 }

@@ -42,7 +42,7 @@ finding contains {
 		"entrance_reported": reported,
 	},
 } if {
-	input.session.bot.spoke == true
+	input.session.bot.texts > 0
 	input.session.bot.first_notice == false
 	not interface_notice
 }

@@ -5,7 +5,7 @@ import data.mingjian.fixture
 
 spoken(bot) := fixture.changed({
 	"jurisdiction": "EU",
-	"bot": object.union({"spoke": true, "texts": 1, "first": "b1", "first_at": 1002000}, bot),
+	"bot": object.union({"texts": 1, "first": "b1", "first_at": 1002000}, bot),
 })
 
 shown(entrance) := {"session": {"entrance": object.union(fixture.entrance, entrance)}}

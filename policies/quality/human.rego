@@ -33,6 +33,5 @@ finding contains {
 		"third_request": input.session.human.strike_three,
 	},
 } if {
-	input.session.human.asked == true
 	input.session.human.strike_three_at > 0
 }

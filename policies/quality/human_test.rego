@@ -4,7 +4,6 @@ import data.mingjian.fixture
 import data.mingjian.quality.human
 
 struck(n, third) := fixture.changed({"human": {
-	"asked": true,
 	"strikes": n,
 	"strike_three": third,
 	"strike_three_at": 1040000,
@@ -27,7 +26,7 @@ test_more_requests_update_the_count if {
 }
 
 test_two_requests if {
-	human.finding == set() with input as fixture.changed({"human": {"asked": true, "strikes": 2}})
+	human.finding == set() with input as fixture.changed({"human": {"strikes": 2}})
 }
 
 test_withdrawn_requests if {
