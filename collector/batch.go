@@ -10,6 +10,8 @@ import (
 
 	"mingjian/collector/event"
 	"mingjian/collector/inspect"
+	"mingjian/collector/original"
+	"mingjian/collector/redact"
 	"mingjian/collector/seal"
 	"mingjian/collector/session"
 	"mingjian/collector/warehouse"
@@ -40,19 +42,25 @@ type batch struct {
 	goneFindings     []warehouse.Finding
 	goneSessions     []warehouse.Session
 
-	leaves                    [][]byte // of every offset from run.first on
+	leaves                    [][]byte // of every offset from run.first on; nil until protect has made it
+	secrets                   []secret
+	adopted                   []original.Adoption
 	stored, repeats, rejected int
 }
 
 // item is a message, decoded.
 type item struct {
 	message
-	event  *event.Event
+	event  *event.Event // masked
+	masks  redact.Kinds
 	reject *event.Reject
 }
 
 // batch takes a run through everything. After an error the worker's memory is in doubt.
 func (w *worker) batch(ctx context.Context, r run) error {
+	if err := w.adopt(ctx); err != nil {
+		return err
+	}
 	b := &batch{w: w, run: r, rows: map[string][]int{}}
 	if err := w.recall(ctx, b.decode()); err != nil {
 		return err
@@ -68,16 +76,22 @@ func (w *worker) batch(ctx context.Context, r run) error {
 	if err := b.letTimePass(ctx, min(w.clock, w.Now().UnixMilli()), eventClock); err != nil {
 		return err
 	}
+	if err := b.protect(ctx); err != nil {
+		return err
+	}
 	return b.write(ctx)
 }
 
-// decode reads the messages and returns the ids of sessions that memory does not have.
+// decode reads the messages, masks what they say, and returns the ids of sessions that memory does not have.
 func (b *batch) decode() (unknown []string) {
 	now := b.w.Now()
 	asked := map[string]bool{}
 	for _, m := range b.run.messages {
 		it := item{message: m}
 		it.event, it.reject = event.Decode(m.key, m.value, now)
+		if it.event != nil {
+			it.masks = redact.Event(it.event, b.w.Keys.Pseudonym)
+		}
 		b.items = append(b.items, it)
 		if it.event == nil {
 			continue
@@ -111,7 +125,7 @@ func (b *batch) take(ctx context.Context, i int) error {
 	e := it.event
 	c := b.w.memory.sessions[e.SessionID]
 	if c == nil {
-		c = &conversation{state: b.w.Inspector.Open(e), redo: -1}
+		c = &conversation{state: b.w.inspector.Open(e), redo: -1}
 		b.w.memory.add(c)
 	}
 	b.touch(c)
@@ -125,7 +139,7 @@ func (b *batch) take(ctx context.Context, i int) error {
 		return nil
 	}
 	was := standingOf(c.state)
-	out, err := b.w.Inspector.Next(ctx, c.state, e, at, func(ctx context.Context) ([]inspect.Placed, error) {
+	out, err := b.w.inspector.Next(ctx, c.state, e, at, func(ctx context.Context) ([]inspect.Placed, error) {
 		b.w.metrics.late.Inc()
 		before, err := b.events(ctx, c)
 		return append(before, b.coming(c, i)...), err
@@ -144,8 +158,15 @@ func (b *batch) take(ctx context.Context, i int) error {
 	}
 	b.seen = max(b.seen, e.At)
 	row := interactionRow(e, at, c.state, out.Signals)
+	row.MaskKinds = it.masks.Names()
 	b.stored++
-	b.leaf(storedEntry(&row))
+	owner, adopted := c.reckon(e, it.offset)
+	b.adopted = append(b.adopted, adopted...)
+	waits := secret{owner: owner, leaf: len(b.leaves)}
+	if it.masks != 0 || len(e.Flags) > 0 {
+		waits.message = it.value
+	}
+	b.leaves = append(b.leaves, nil)
 	if out.TenantWas != "" {
 		if err := b.move(ctx, c, out.TenantWas); err != nil {
 			return err
@@ -155,6 +176,8 @@ func (b *batch) take(ctx context.Context, i int) error {
 			return err
 		}
 	}
+	waits.row = len(b.interactions)
+	b.secrets = append(b.secrets, waits)
 	b.keep(row)
 	changes := out.Changes
 	if was != standingOf(c.state) {
@@ -186,9 +209,13 @@ func (b *batch) keep(row warehouse.Interaction) {
 
 func (b *batch) refuse(it *item, at event.Position) {
 	row := rejectRow(it.message, at, it.reject)
-	b.rejects = append(b.rejects, row)
+	b.secrets = append(b.secrets, secret{
+		owner: original.Owner{Topic: at.Topic, Month: monthOf(row.At)},
+		row:   len(b.rejects), leaf: len(b.leaves), reject: true,
+		message: it.value[:min(len(it.value), maxPayload)],
+	})
+	b.rejects, b.leaves = append(b.rejects, row), append(b.leaves, nil)
 	b.rejected++
-	b.leaf(rejectEntry(&row))
 }
 
 // move puts a session that had no tenant so far under the one it has now.
@@ -283,7 +310,7 @@ func (b *batch) letTimePass(ctx context.Context, now policies.Millis, clock stri
 		}
 		fired += len(due)
 		for _, c := range due {
-			out, err := b.w.Inspector.Deadline(ctx, c.state)
+			out, err := b.w.inspector.Deadline(ctx, c.state)
 			if err != nil {
 				return fmt.Errorf("deadline of session %s: %w", c.state.ID, err)
 			}
@@ -304,6 +331,9 @@ func (b *batch) letTimePass(ctx context.Context, now policies.Millis, clock stri
 
 // letTimePass fires the deadlines that the wall clock has passed.
 func (w *worker) letTimePass(ctx context.Context) error {
+	if err := w.adopt(ctx); err != nil {
+		return err
+	}
 	b := &batch{w: w, run: run{first: w.position, next: w.position}}
 	if err := b.letTimePass(ctx, w.Now().UnixMilli(), wallClock); err != nil {
 		return err
@@ -372,7 +402,7 @@ func (w *worker) publish(ctx context.Context, findings []warehouse.Finding, reje
 }
 
 func (w *worker) store(ctx context.Context, what string, b *warehouse.Batch) error {
-	if len(b.Interactions)+len(b.Rejects)+len(b.Findings)+len(b.Sessions) == 0 && b.Seal == nil {
+	if len(b.Interactions)+len(b.Rejects)+len(b.Findings)+len(b.Sessions) == 0 && b.Policies == nil && b.Seal == nil {
 		return nil
 	}
 	return w.try(ctx, what, func() error { return w.Store.Write(ctx, b) })

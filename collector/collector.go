@@ -1,7 +1,7 @@
 // Package collector takes interactions from Kafka into the record: one process's share of a topic.
 //
-//	topic ──tail──► run of offsets ──decode, inspect──► rows, findings, sessions ──store──► seal
-//	                                      ▲ deadlines                    └──► Kafka: findings, rejects
+//	topic ──tail──► run of offsets ──decode, redact, inspect──► rows, findings, sessions ──store──► seal
+//	                                              ▲ deadlines                    └──► Kafka: findings, rejects
 //
 // A consumer group shares the partitions out; each has one worker that does everything in order.
 // The record itself, not the group's offsets, says how far a partition is done: a worker begins
@@ -13,7 +13,16 @@
 // these findings and the seal are written: a crash between repeats a message, it never loses one.
 // Readers tell repeats by finding_id and version, or by topic, partition and offset.
 //
-// When the store or the broker is away, workers wait and try again for as long as it takes, reading
+// Personal data is masked before anything else sees an event. A row of which something was masked,
+// cut or removed keeps the message as it came, whole, encrypted under a key of the person's; so do
+// refused messages, their first 64 KiB. Keys are kept elsewhere, so that an erased person's originals
+// cannot be opened while everything else still verifies. The topic that events come from holds them
+// as they were sent, for as long as its retention says.
+//
+// What judges may be exchanged while a collector runs. A batch is judged and sealed under one revision,
+// and the record has a revision's files before anything that it makes.
+//
+// When the store, the keys or the broker are away, workers wait and try again for as long as it takes, reading
 // no further meanwhile; nothing is dropped. Health says what is being waited for.
 //
 // What is not promised: that a session whose events lie in several partitions (messages without a
@@ -27,14 +36,13 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/segmentio/kafka-go"
 
-	"mingjian/collector/inspect"
 	"mingjian/collector/warehouse"
-	"mingjian/policies"
 )
 
 // The topics and the group of an installation, as the rest of the world knows them.
@@ -77,7 +85,7 @@ type Limits struct {
 	Wait     time.Duration // since the batch's first message was read
 }
 
-// Options is what Run needs. Brokers, Store, Bundle and Inspector must be given; the rest defaults.
+// Options is what Run needs. Brokers, Store, Keys and Rules must be given; the rest defaults.
 type Options struct {
 	Brokers  []string // host:port
 	Topic    string   // InteractionsTopic
@@ -85,9 +93,9 @@ type Options struct {
 	Rejects  string   // RejectsTopic
 	Group    string   // DefaultGroup
 
-	Store     Store
-	Bundle    *policies.Bundle   // the catalogue and revision that findings carry
-	Inspector *inspect.Inspector // of that bundle
+	Store Store
+	Keys  Keys
+	Rules *Rules // what judges; it may be exchanged while Run runs
 
 	Batch Limits
 	Quiet time.Duration // DefaultQuiet
@@ -108,8 +116,8 @@ func (o Options) settle() (Options, error) {
 	}
 	missing(len(o.Brokers) == 0, "no Kafka broker is named")
 	missing(o.Store == nil, "no store is given")
-	missing(o.Bundle == nil, "no policy bundle is given")
-	missing(o.Inspector == nil, "no inspector is given")
+	missing(o.Keys == nil, "no keys are given")
+	missing(o.Rules == nil, "no rules are given")
 	missing(o.Batch.Messages < 0 || o.Batch.Bytes < 0 || o.Batch.Wait < 0, "a batch limit is negative")
 	missing(o.Quiet < 0 || o.Grace < 0, "a duration is negative")
 	if err := errors.Join(faults...); err != nil {
@@ -162,7 +170,8 @@ func Run(ctx context.Context, o Options) error {
 	out := newOutlet(o, transport)
 	defer out.close()
 	defer o.Health.ended()
-	c := &collector{Options: o, metrics: m, transport: transport, out: out, catalogue: newCatalogue(o.Bundle)}
+	o.Health.judging(o.Rules)
+	c := &collector{Options: o, metrics: m, transport: transport, out: out}
 	return c.attend(ctx)
 }
 
@@ -172,5 +181,5 @@ type collector struct {
 	metrics   *metrics
 	transport *kafka.Transport
 	out       *outlet
-	catalogue catalogue
+	recorded  atomic.Pointer[ruling] // the newest that the record has
 }

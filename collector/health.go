@@ -15,6 +15,7 @@ type Health struct {
 	reason     string
 	partitions map[int]*PartitionHealth
 	losses     []string
+	rules      *Rules // nil before the Run
 }
 
 // NewHealth is the health of a collector that has not begun.
@@ -56,6 +57,9 @@ type Report struct {
 	Ready      bool              `json:"ready"`
 	Problems   []string          `json:"problems,omitempty"` // what speaks against either, a sentence each
 	Partitions []PartitionHealth `json:"partitions"`         // by number
+	// Policies is nil before the collector has begun. A change of theirs that was refused makes it neither
+	// unhealthy nor unready: it goes on with what is in force, and would not start with what is not.
+	Policies *RulesHealth `json:"policies,omitempty"`
 }
 
 // Report says how things are.
@@ -68,6 +72,10 @@ func (h *Health) Report() Report {
 	}
 	for _, p := range h.partitions {
 		r.Partitions = append(r.Partitions, *p)
+	}
+	if h.rules != nil {
+		policies := h.rules.Health()
+		r.Policies = &policies
 	}
 	slices.SortFunc(r.Partitions, func(a, b PartitionHealth) int { return a.Partition - b.Partition })
 	for _, p := range r.Partitions {
@@ -82,6 +90,12 @@ func (h *Health) Report() Report {
 		r.Problems = append(r.Problems, problem)
 	}
 	return r
+}
+
+func (h *Health) judging(r *Rules) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.rules = r
 }
 
 func (h *Health) joining(err error) {

@@ -18,6 +18,7 @@ type ledger struct {
 	findings     map[string]warehouse.Finding        // id
 	rejects      map[int]map[int64]warehouse.Reject  // partition, offset
 	seals        map[string]warehouse.Seal           // id
+	policies     map[string]warehouse.Policies       // revision
 	away         error                               // what every call answers while it is set
 	calls        map[string]int
 }
@@ -26,7 +27,7 @@ func newLedger() *ledger {
 	return &ledger{
 		interactions: map[[3]string]warehouse.Interaction{}, sessions: map[[2]string]warehouse.Session{},
 		findings: map[string]warehouse.Finding{}, rejects: map[int]map[int64]warehouse.Reject{},
-		seals: map[string]warehouse.Seal{}, calls: map[string]int{},
+		seals: map[string]warehouse.Seal{}, policies: map[string]warehouse.Policies{}, calls: map[string]int{},
 	}
 }
 
@@ -52,6 +53,9 @@ func (l *ledger) Write(_ context.Context, b *warehouse.Batch) error {
 		return err
 	}
 	defer done()
+	if b.Policies != nil {
+		l.policies[b.Policies.Revision] = *b.Policies
+	}
 	for _, r := range b.Interactions {
 		k := [3]string{r.Tenant, r.SessionID, r.EventID}
 		if old, ok := l.interactions[k]; !ok || r.Version >= old.Version {
@@ -191,6 +195,11 @@ type mortal struct {
 }
 
 func (m *mortal) Write(ctx context.Context, b *warehouse.Batch) error {
+	if b.Policies != nil {
+		// Written when a worker begins, before anything else and again at the next beginning: a process that
+		// is killed there has not begun.
+		return m.ledger.Write(ctx, b)
+	}
 	for _, part := range []*warehouse.Batch{
 		{Interactions: b.Interactions}, {Rejects: b.Rejects}, {Findings: b.Findings}, {Sessions: b.Sessions}, {Seal: b.Seal},
 	} {

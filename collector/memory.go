@@ -23,7 +23,8 @@ type conversation struct {
 	dirty bool
 	// touched: an event of the batch in hand was this session's.
 	touched bool
-	place   int // in the heap; -1: not there
+	place   int      // in the heap; -1: not there
+	tenures []tenure // whose its events are, by offset
 }
 
 // firedBits is the room for deadlines in a snapshot's version.
@@ -183,6 +184,9 @@ func (w *worker) revive(ctx context.Context, s warehouse.Snapshot) (c *conversat
 	}
 	if s.Session.Partition == w.partition {
 		c.redo = s.Session.LastOffset
+	}
+	if c.tenures, err = tenuresOf(&s.Session); err != nil {
+		return nil, nil, err
 	}
 	if c.state.Found == nil {
 		c.state.Found = map[string]session.Found{}

@@ -54,7 +54,8 @@ type RejectMessage struct {
 	Detail    string          `json:"detail"`
 	Size      int             `json:"size"`    // bytes of the whole message
 	SHA256    string          `json:"sha256"`  // of the whole message, hex
-	Payload   []byte          `json:"payload"` // its first 64 KiB, base64
+	Payload   []byte          `json:"payload"` // its first 64 KiB, encrypted, base64
+	KeyID     string          `json:"key_id"`  // the key that opens it
 }
 
 // outlet publishes to the findings and rejects topics.
@@ -119,7 +120,7 @@ func findingMessage(f *warehouse.Finding) (kafka.Message, error) {
 func rejectMessage(r *warehouse.Reject) (kafka.Message, error) {
 	value, err := json.Marshal(&RejectMessage{
 		Topic: r.Topic, Partition: r.Partition, Offset: r.Offset, At: r.At, Key: r.Key,
-		Reason: r.Reason, Detail: r.Detail, Size: r.Size, SHA256: r.SHA256, Payload: r.Payload,
+		Reason: r.Reason, Detail: r.Detail, Size: r.Size, SHA256: r.SHA256, Payload: r.Payload, KeyID: r.KeyID,
 	})
 	if err != nil {
 		return kafka.Message{}, fmt.Errorf("write the reject at %s/%d/%d as JSON: %w", r.Topic, r.Partition, r.Offset, err)

@@ -103,7 +103,7 @@ func (w *worker) rebuilt(ctx context.Context, s *warehouse.Session) (*session.St
 			return nil, err
 		}
 		at := event.Position{Topic: rows[i].Topic, Partition: rows[i].Partition, Offset: p.Offset}
-		if _, err := w.Inspector.Next(ctx, state, p.Event, at, inOrder); err != nil {
+		if _, err := w.inspector.Next(ctx, state, p.Event, at, inOrder); err != nil {
 			return nil, err
 		}
 	}

@@ -10,6 +10,7 @@ import (
 
 	"mingjian/collector/event"
 	"mingjian/collector/inspect"
+	"mingjian/collector/redact"
 	"mingjian/collector/seal"
 	"mingjian/collector/session"
 	"mingjian/collector/signal"
@@ -72,15 +73,20 @@ func repeatEntry(e *event.Event, at event.Position, first int64) seal.Entry {
 	}
 }
 
-// rejectRow keeps a refused message. Its key may hold anything, of any length; the columns and JSON
-// want text.
+// rejectRow keeps a refused message; protect adds the message itself, encrypted. Its key may hold
+// anything, of any length; the columns and JSON want text. What is said of it may quote it.
 func rejectRow(m message, at event.Position, why *event.Reject) warehouse.Reject {
 	sum := sha256.Sum256(m.value)
 	return warehouse.Reject{
 		Topic: at.Topic, Partition: at.Partition, Offset: at.Offset, At: m.at.UnixMilli(),
-		Key: strings.ToValidUTF8(string(m.key[:min(len(m.key), maxKey)]), "\uFFFD"), Reason: string(why.Reason), Detail: why.Detail,
-		Size: len(m.value), SHA256: hex.EncodeToString(sum[:]), Payload: m.value[:min(len(m.value), maxPayload)],
+		Key: masked(strings.ToValidUTF8(string(m.key[:min(len(m.key), maxKey)]), "\uFFFD")), Reason: string(why.Reason), Detail: masked(why.Detail),
+		Size: len(m.value), SHA256: hex.EncodeToString(sum[:]),
 	}
+}
+
+func masked(s string) string {
+	s, _ = redact.Text(s)
+	return s
 }
 
 func rejectEntry(r *warehouse.Reject) seal.Entry {
@@ -96,7 +102,7 @@ func (c catalogue) findingRow(ch inspect.Change, s *session.State) warehouse.Fin
 	return warehouse.Finding{
 		ID: inspect.FindingID(s.Tenant, s.ID, ch.Rule), Tenant: s.Tenant, SessionID: s.ID,
 		Rule: ch.Rule, Pack: f.Pack, Severity: string(f.Severity), Status: string(f.Status), Level: sessionLevel,
-		Subject: f.Subject, At: f.At, Facts: string(f.Facts), Clauses: c.clauses[ch.Rule], Revision: c.revision,
+		Subject: f.Subject, At: f.At, Facts: string(f.Facts), Clauses: c.clauses[ch.Rule], Revision: s.Revision,
 		Standing: ch.Standing, Version: int64(ch.Version),
 		Channel: s.Facts.Channel, BusinessLine: s.Facts.BusinessLine, BotVersion: s.Bot.Version,
 		Jurisdiction: s.Facts.Jurisdiction, CustomerID: s.Customer,
@@ -128,6 +134,10 @@ func (c catalogue) sessionRow(topic string, partition int, conv *conversation) (
 	if err != nil {
 		return warehouse.Session{}, err
 	}
+	owners, err := conv.owners()
+	if err != nil {
+		return warehouse.Session{}, err
+	}
 	facts, err := json.Marshal(&s.Facts)
 	if err != nil {
 		return warehouse.Session{}, fmt.Errorf("facts of session %s: %w", s.ID, err)
@@ -139,7 +149,7 @@ func (c catalogue) sessionRow(topic string, partition int, conv *conversation) (
 		Pending: conv.pending(), Derived: s.Derived,
 		Channel: s.Facts.Channel, BusinessLine: s.Facts.BusinessLine, Industry: s.Facts.Industry, Jurisdiction: s.Facts.Jurisdiction,
 		CustomerID: s.Customer, BotID: s.Bot.ID, BotVersion: s.Bot.Version,
-		Events: s.Count(), Facts: string(facts), NotAssessed: s.NotAssessed, Revision: c.revision, State: state,
+		Events: s.Count(), Facts: string(facts), NotAssessed: s.NotAssessed, Revision: c.revision, State: state, Owners: owners,
 	}, nil
 }
 

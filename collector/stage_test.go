@@ -11,7 +11,6 @@ import (
 	client "github.com/segmentio/kafka-go"
 
 	"mingjian/collector"
-	"mingjian/collector/inspect"
 	"mingjian/deploy/embedded/kafka"
 	"mingjian/deploy/embedded/kafka/kafkatest"
 	"mingjian/policies"
@@ -25,11 +24,11 @@ var rules = sync.OnceValues(func() (*policies.Bundle, error) { return policies.L
 
 // stage is a broker with the topics, and everything to run collectors on it.
 type stage struct {
-	t         *testing.T
-	addr      string
-	bundle    *policies.Bundle
-	inspector *inspect.Inspector
-	writer    *client.Writer
+	t      *testing.T
+	addr   string
+	bundle *policies.Bundle
+	rules  *collector.Rules
+	writer *client.Writer
 }
 
 func newStage(t *testing.T, partitions int) *stage {
@@ -49,16 +48,16 @@ func stageAt(t *testing.T, addr string) *stage {
 	if err != nil {
 		t.Fatalf("load the shipped policies: %v", err)
 	}
-	inspector, err := inspect.New(bundle)
+	judging, err := collector.NewRules(bundle)
 	if err != nil {
-		t.Fatalf("prepare the inspector: %v", err)
+		t.Fatalf("prepare the rules: %v", err)
 	}
 	w := &client.Writer{
 		Addr: client.TCP(addr), Topic: collector.InteractionsTopic, Balancer: &client.Hash{}, RequiredAcks: client.RequireAll,
 		BatchTimeout: time.Millisecond, BatchBytes: 4 << 20, MaxAttempts: 3,
 	}
 	t.Cleanup(func() { w.Close() })
-	return &stage{t: t, addr: addr, bundle: bundle, inspector: inspector, writer: w}
+	return &stage{t: t, addr: addr, bundle: bundle, rules: judging, writer: w}
 }
 
 func (s *stage) produce(msgs ...client.Message) {
@@ -72,7 +71,7 @@ func (s *stage) produce(msgs ...client.Message) {
 
 func (s *stage) options(store collector.Store) collector.Options {
 	return collector.Options{
-		Brokers: []string{s.addr}, Store: store, Bundle: s.bundle, Inspector: s.inspector,
+		Brokers: []string{s.addr}, Store: store, Keys: newRing(), Rules: s.rules,
 		Batch: collector.Limits{Wait: 20 * time.Millisecond}, Quiet: 50 * time.Millisecond, Grace: time.Second,
 		Log: slog.New(slog.NewTextHandler(s.t.Output(), &slog.HandlerOptions{Level: slog.LevelError})), Health: collector.NewHealth(),
 	}

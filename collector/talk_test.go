@@ -77,7 +77,7 @@ func sorry(t testing.TB, id, jurisdiction string) *talk {
 
 // lines are what people and bots say in made-up sessions, near the edges of the rules.
 var lines = map[event.Role][]string{
-	event.CustomerRole: {"转人工", "我要人工客服", "不用人工了", "我的话费不对", "你们的电话多少", "谢谢", "？"},
+	event.CustomerRole: {"转人工", "我要人工客服", "不用人工了", "我的话费不对", "你们的电话多少", "我的号码13812345678", "谢谢", "？"},
 	event.BotRole: {"非常抱歉给您带来不便", "抱歉，正在为您转接人工客服", "请先描述您的问题哦", "您好，我是AI助手，由人工智能生成内容", "Hello, how can I help?",
 		"I am an automated assistant.", "前面还有3位，请稍候", "已为您登记，请放心"},
 	event.AgentRole: {"您好，工号1024为您服务", "非常抱歉给您带来不便", "已为您办理"},
@@ -108,6 +108,8 @@ func madeUp(t testing.TB, rng *rand.Rand, sessions int) []client.Message {
 				k.add(after, event.Event{Kind: event.HandoffRequested, Actor: event.Actor{Role: event.CustomerRole}})
 			case 1:
 				k.add(after, event.Event{Kind: event.HandoffAccepted, Actor: event.Actor{Role: event.AgentRole, ID: "a1"}})
+			case 2: // only now it is said who that is
+				k.add(after, event.Event{Kind: event.Message, Actor: event.Actor{Role: event.CustomerRole}, Customer: &event.Customer{ID: pick([]string{"c-1", "c-2", "13912345678"})}})
 			default:
 				role := roles[rng.IntN(len(roles))]
 				k.says(after, role, pick(lines[role]))

@@ -30,6 +30,7 @@ const (
 // worker owns one partition for one generation of the group.
 type worker struct {
 	*collector
+	*ruling   // what judges the batch in hand
 	gen       *kafka.Generation
 	partition int
 	tail      *tail
@@ -124,6 +125,9 @@ func (w *worker) work(ctx, finish context.Context) error {
 // takeOver learns from the record how far the partition is done and what is open there.
 func (w *worker) takeOver(ctx context.Context) error {
 	w.health.loading()
+	if err := w.adopt(ctx); err != nil {
+		return err
+	}
 	return w.try(ctx, "take the partition over", func() error {
 		progress, err := w.Store.Progress(ctx, w.Topic)
 		if err != nil {

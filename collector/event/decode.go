@@ -180,7 +180,7 @@ func (e *Event) settleValues() {
 	if string(e.Labels) == "null" {
 		e.Labels = nil
 	}
-	for _, v := range e.freeForm() {
+	for _, v := range e.FreeForm() {
 		if len(*v) > 0 {
 			// They were checked while decoding; Format cannot fail on them. Numbers stay as written:
 			// order numbers with 18 digits do not survive a float64.
@@ -189,8 +189,9 @@ func (e *Event) settleValues() {
 	}
 }
 
-// freeForm lists the event's values that the model does not describe.
-func (e *Event) freeForm() []*jsontext.Value {
+// FreeForm lists the event's values that the model does not describe: labels, and extra fields of the
+// event and its objects. Each is one JSON object, or empty. They may be changed in place.
+func (e *Event) FreeForm() []*jsontext.Value {
 	vs := make([]*jsontext.Value, 0, 16)
 	vs = append(vs, &e.Labels, &e.Extra, &e.Actor.Extra)
 	if e.Customer != nil {

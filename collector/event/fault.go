@@ -103,7 +103,12 @@ func quote(s string) string {
 	for !utf8.RuneStart(s[end]) {
 		end--
 	}
-	return strconv.Quote(s[:end]) + "…"
+	// Not in the middle of a number or an e-mail address: the rest of one could not be told to be personal data
+	// any more, and sentences are masked as texts are.
+	shown := strings.TrimRightFunc(s[:end], func(r rune) bool {
+		return unicode.IsDigit(r) || r > ' ' && r < utf8.RuneSelf
+	})
+	return strconv.Quote(shown) + "…"
 }
 
 // plain shows a field's name as it is where that can be printed.

@@ -29,10 +29,11 @@ func TestHostileStringsComeBackAndAreFound(t *testing.T) {
 		interaction := warehouse.Interaction{
 			Tenant: "t" + text, SessionID: id, EventID: text, Topic: text, At: 1, Kind: text, Role: text, ActorID: text, Channel: text,
 			BusinessLine: text, BotVersion: text, Jurisdiction: text, Text: text, Flags: []string{text, text}, Body: text, Labels: text, Extra: text,
+			MaskKinds: []string{text}, OriginalEnc: text, KeyID: text, Salt: text,
 		}
 		session := warehouse.Session{
 			Tenant: "t" + text, SessionID: id, Topic: text, Pending: true, Channel: text, BusinessLine: text, CustomerID: text,
-			Facts: text, NotAssessed: []policies.NotAssessable{{Rule: text, Reason: text}}, State: []byte("s" + text),
+			Facts: text, NotAssessed: []policies.NotAssessable{{Rule: text, Reason: text}}, State: []byte("s" + text), Owners: text,
 		}
 		finding := warehouse.Finding{
 			ID: id, Tenant: "t" + text, SessionID: id, Rule: text, Severity: text, Status: text, At: 1, Facts: text,
@@ -40,7 +41,7 @@ func TestHostileStringsComeBackAndAreFound(t *testing.T) {
 		}
 		r.write(t, warehouse.Batch{
 			Interactions: []warehouse.Interaction{interaction}, Sessions: []warehouse.Session{session}, Findings: []warehouse.Finding{finding},
-			Rejects: []warehouse.Reject{{Topic: "rejects", Offset: int64(i), Key: text, Reason: text, Detail: text, Payload: []byte("p" + text)}},
+			Rejects: []warehouse.Reject{{Topic: "rejects", Offset: int64(i), Key: text, Reason: text, Detail: text, Payload: []byte("p" + text), KeyID: text}},
 		})
 		events, err := r.Events(t.Context(), "t"+text, id)
 		if err != nil || !reflect.DeepEqual(events, []warehouse.Interaction{interaction}) {

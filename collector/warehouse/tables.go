@@ -27,6 +27,10 @@ var interactions = table[Interaction]{"interactions", []column[Interaction]{
 	plain("body", func(r *Interaction) *string { return &r.Body }),
 	plain("labels", func(r *Interaction) *string { return &r.Labels }),
 	plain("extra", func(r *Interaction) *string { return &r.Extra }),
+	words("mask_kinds", func(r *Interaction) *[]string { return &r.MaskKinds }),
+	plain("original_enc", func(r *Interaction) *string { return &r.OriginalEnc }),
+	plain("key_id", func(r *Interaction) *string { return &r.KeyID }),
+	plain("salt", func(r *Interaction) *string { return &r.Salt }),
 	flag("is_deleted", func(r *Interaction) *bool { return &r.Deleted }),
 }}
 
@@ -81,6 +85,7 @@ var sessions = table[Session]{"sessions", []column[Session]{
 		}),
 	plain("revision", func(r *Session) *string { return &r.Revision }),
 	plain("state", func(r *Session) *[]byte { return &r.State }),
+	plain("owners", func(r *Session) *string { return &r.Owners }),
 	flag("is_deleted", func(r *Session) *bool { return &r.Deleted }),
 }}
 
@@ -119,6 +124,7 @@ var rejects = table[Reject]{"rejects", []column[Reject]{
 	number("size", func(r *Reject) *int { return &r.Size }),
 	plain("sha256", func(r *Reject) *string { return &r.SHA256 }),
 	plain("payload", func(r *Reject) *[]byte { return &r.Payload }),
+	plain("key_id", func(r *Reject) *string { return &r.KeyID }),
 }}
 
 var seals = table[Seal]{"seals", []column[Seal]{
@@ -137,6 +143,13 @@ var seals = table[Seal]{"seals", []column[Seal]{
 	plain("findings_root", func(r *Seal) *string { return &r.FindingsRoot }),
 	plain("revision", func(r *Seal) *string { return &r.Revision }),
 	moment("at", func(r *Seal) *policies.Millis { return &r.At }),
+}}
+
+var revisions = table[Policies]{"policies", []column[Policies]{
+	plain("revision", func(r *Policies) *string { return &r.Revision }),
+	number("fold", func(r *Policies) *int { return &r.Fold }),
+	moment("at", func(r *Policies) *policies.Millis { return &r.At }),
+	plain("files", func(r *Policies) *string { return &r.Files }),
 }}
 
 // mirrored is one of the mirrors; they are alike.

@@ -23,7 +23,7 @@ import (
 
 // Writer writes batches. A nil error means that every row, the seal included, is durable.
 type Writer interface {
-	// Write stores interactions, rejects, findings and sessions, and then the seal. It may be
+	// Write stores policies, interactions, rejects, findings and sessions, and then the seal. It may be
 	// called again with the same or an overlapping batch after a failure or a crash.
 	Write(ctx context.Context, b *Batch) error
 }
@@ -35,6 +35,7 @@ type Batch struct {
 	Rejects      []Reject
 	Findings     []Finding
 	Sessions     []Session
+	Policies     *Policies // a revision that comes into use
 	Seal         *Seal
 }
 
@@ -99,6 +100,11 @@ type Interaction struct {
 	TextBytes                  int // as sent, before cutting and masking
 	Flags, Signals             []string
 	Body, Labels, Extra        string
+	MaskKinds                  []string // what was masked in text, body, labels and extra
+	// OriginalEnc is the message as it came, encrypted, where anything was masked, cut or removed;
+	// KeyID names the key that opens it, and that Salt (32 bytes, for the row's leaf) was made with.
+	// Rows of before originals were kept have neither.
+	OriginalEnc, KeyID, Salt string
 	// Version grows when a stored row is to be replaced; 0 does for a row that never is. Deleted
 	// takes the row away (the session moved to another tenant) and needs a higher Version than the
 	// row has; a still higher one brings it back.
@@ -123,6 +129,7 @@ type Session struct {
 	NotAssessed                                   []policies.NotAssessable
 	Revision                                      string
 	State                                         []byte // the fold's snapshot, opaque here
+	Owners                                        string // whose its events are, as the collector writes it, opaque here
 	Deleted                                       bool   // moved to another tenant; needs a new Version
 }
 
@@ -143,7 +150,8 @@ type Finding struct {
 	Deleted                           bool // moved to another tenant; needs a new Version
 }
 
-// Reject is a message that was refused. Payload is its first 64 KiB.
+// Reject is a message that was refused. Payload is its first 64 KiB, encrypted by the key of KeyID;
+// rows of before payloads were encrypted have no KeyID.
 type Reject struct {
 	Topic     string
 	Partition int
@@ -155,6 +163,7 @@ type Reject struct {
 	Size      int
 	SHA256    string
 	Payload   []byte
+	KeyID     string
 }
 
 // Seal closes a run of offsets of one partition: everything up to Last is in the record.

@@ -13,6 +13,11 @@ import (
 // durable before it begins, and the seal comes last. Writing the same rows again is harmless: they
 // have the same keys.
 func (s *Store) Write(ctx context.Context, b *Batch) error {
+	if b.Policies != nil {
+		if err := insert(ctx, s, revisions, []Policies{*b.Policies}); err != nil {
+			return err
+		}
+	}
 	if err := insert(ctx, s, interactions, b.Interactions); err != nil {
 		return err
 	}

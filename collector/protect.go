@@ -1,0 +1,174 @@
+package collector
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/go-json-experiment/json"
+
+	"mingjian/collector/event"
+	"mingjian/collector/original"
+	"mingjian/collector/seal"
+	"mingjian/collector/warehouse"
+	"mingjian/policies"
+)
+
+// Keys keeps the keys that originals are encrypted by. It is asked once a batch, and what it answers
+// is the same however often it is asked, so that a batch that is done again writes the same bytes.
+type Keys interface {
+	// Keys returns the data keys of owners, in their order, and makes those that are missing. They
+	// are durable when it returns.
+	Keys(ctx context.Context, owners []original.Owner) ([]original.Key, error)
+	// Adopt notes that what was kept for one owner is another's, so that both are erased together.
+	Adopt(ctx context.Context, adoptions []original.Adoption) error
+	// Pseudonym is the stable stand-in for an identifier that is itself personal data.
+	Pseudonym(id string) string
+}
+
+// tenure says whose the events of a session are from an offset on, as far as was known when they
+// came: only what had arrived by then counts, so that an event has the same owner when its batch is
+// done again and the session is known to be more.
+type tenure struct {
+	From     int64  `json:"from"` // offset
+	Tenant   string `json:"tenant"`
+	Customer string `json:"customer,omitempty"`
+	Derived  bool   `json:"derived,omitempty"` // not opened yet: whose customer that is may still change
+}
+
+// owner is whose key an event of the tenure takes.
+func (t tenure) owner(session, month string) original.Owner {
+	if t.Derived || t.Customer == "" {
+		return original.Owner{Tenant: t.Tenant, Session: session, Month: month}
+	}
+	return original.Owner{Tenant: t.Tenant, Customer: t.Customer, Month: month}
+}
+
+// reckon notes what an event tells about whose the session is, and gives the owner of the event.
+func (c *conversation) reckon(e *event.Event, offset int64) (owner original.Owner, adopted []original.Adoption) {
+	adopted = c.learn(e, offset)
+	of := c.tenures[0]
+	for _, t := range c.tenures[1:] {
+		if t.From > offset {
+			break
+		}
+		of = t
+	}
+	return of.owner(c.state.ID, monthOf(e.At)), adopted
+}
+
+// learn adds a tenure where the event has changed whose the session is. What is known only grows, so
+// an event that is done again changes nothing.
+func (c *conversation) learn(e *event.Event, offset int64) (adopted []original.Adoption) {
+	now := tenure{From: offset, Tenant: c.state.Tenant}
+	if n := len(c.tenures); n > 0 {
+		// The state may know more already, when later events of the batch were folded with a late one.
+		was := c.tenures[n-1]
+		now.Customer, now.Derived = was.Customer, was.Derived && e.Kind != event.SessionOpened
+		if e.Customer != nil {
+			now.Customer = cmp.Or(now.Customer, e.Customer.ID)
+		}
+		if was.Tenant == now.Tenant && was.Customer == now.Customer && was.Derived == now.Derived {
+			return nil
+		}
+	} else {
+		now.Customer, now.Derived = c.state.Customer, c.state.Derived
+	}
+	c.tenures = append(c.tenures, now)
+	if now.Customer == "" {
+		return nil
+	}
+	is := original.Owner{Tenant: now.Tenant, Customer: now.Customer}
+	for _, t := range c.tenures {
+		if was := t.owner(c.state.ID, ""); was.Session != "" {
+			adopted = append(adopted, original.Adoption{Was: was, Is: is})
+		}
+	}
+	return adopted
+}
+
+// owners writes the tenures for the session's row, and tenuresOf reads them back.
+func (c *conversation) owners() (string, error) {
+	if len(c.tenures) == 0 {
+		return "", nil // of before originals were kept
+	}
+	b, err := json.Marshal(c.tenures)
+	if err != nil {
+		return "", fmt.Errorf("owners of session %s: %w", c.state.ID, err)
+	}
+	return string(b), nil
+}
+
+func tenuresOf(s *warehouse.Session) (out []tenure, err error) {
+	if s.Owners == "" {
+		return nil, nil
+	}
+	if err := json.Unmarshal([]byte(s.Owners), &out); err != nil {
+		return nil, fmt.Errorf("owners of session %s: %w", s.SessionID, err)
+	}
+	return out, nil
+}
+
+// monthOf is the month of a moment, as owners have it.
+func monthOf(ms policies.Millis) string {
+	return time.UnixMilli(ms).UTC().Format("2006-01")
+}
+
+// secret is a row of the batch that waits for its key.
+type secret struct {
+	owner   original.Owner
+	row     int // in batch.interactions, or in batch.rejects
+	leaf    int // in batch.leaves
+	reject  bool
+	message []byte // what is to be encrypted; nil: nothing was masked
+}
+
+// protect gets the keys of the batch, encrypts the originals, and makes the leaves of the rows that
+// waited for that. While the keys' store is away it waits, as for every other one: nothing is
+// written without them.
+func (b *batch) protect(ctx context.Context) error {
+	if len(b.secrets) == 0 {
+		return nil
+	}
+	var owners []original.Owner
+	index := map[original.Owner]int{}
+	for _, s := range b.secrets {
+		if _, ok := index[s.owner]; !ok {
+			index[s.owner] = len(owners)
+			owners = append(owners, s.owner)
+		}
+	}
+	var keys []original.Key
+	err := b.w.try(ctx, "get the keys of originals", func() (err error) {
+		if err = b.w.Keys.Adopt(ctx, b.adopted); err != nil {
+			return err
+		}
+		keys, err = b.w.Keys.Keys(ctx, owners)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	for _, s := range b.secrets {
+		k := &keys[index[s.owner]]
+		if s.reject {
+			b.protectReject(&b.rejects[s.row], k, s)
+			continue
+		}
+		row := &b.interactions[s.row]
+		at := event.Position{Topic: row.Topic, Partition: row.Partition, Offset: row.Offset}
+		row.KeyID, row.Salt = k.ID, string(original.Salt(k, at))
+		if s.message != nil {
+			row.OriginalEnc = string(original.Seal(k, at, s.message))
+		}
+		b.leaves[s.leaf] = seal.Leaf(storedEntry(row).Canonical())
+	}
+	return nil
+}
+
+func (b *batch) protectReject(row *warehouse.Reject, k *original.Key, s secret) {
+	at := event.Position{Topic: row.Topic, Partition: row.Partition, Offset: row.Offset}
+	row.KeyID, row.Payload = k.ID, original.Seal(k, at, s.message)
+	b.leaves[s.leaf] = seal.Leaf(rejectEntry(row).Canonical())
+}
