@@ -19,20 +19,23 @@ import (
 	"mingjian/audit/cases"
 	"mingjian/audit/console"
 	"mingjian/audit/identity"
+	"mingjian/audit/review"
+	"mingjian/audit/sampling"
 	"mingjian/audit/store"
 	"mingjian/policies"
 )
 
 // Options are what the service is wired up with. All fields without a remark are needed.
 type Options struct {
-	Record        console.Record   // reads the warehouse
-	Bundle        *policies.Bundle // the catalogue and its revision
-	Intake        Intake           // takes interactions; nil: this service takes none (503)
-	System        console.System   // how the system is
-	Metrics       http.Handler     // Prometheus; nil: 404
-	Store         *store.DB        // workflow state; migrated here
+	Record        console.Record          // reads the warehouse
+	Policies      func() *policies.Bundle // the revision in force; another one may be at the next call
+	Intake        Intake                  // takes interactions; nil: this service takes none (503)
+	System        console.System          // how the system is
+	Metrics       http.Handler            // Prometheus; nil: 404
+	Store         *store.DB               // workflow state; migrated here
 	Authenticator identity.Authenticator
 	SignIn        *identity.SignIn // lets browsers in; nil: there is no sign-in page
+	Review        review.Options   // how the 48-hour review works; the zero value has its defaults
 	Version       string           // of the program, as /openapi.json states it
 	Log           *slog.Logger     // slog.Default when nil
 	Now           func() time.Time // time.Now when nil
@@ -42,12 +45,13 @@ type Options struct {
 type Service struct {
 	handler http.Handler
 	routes  []identity.Route
+	reviews *review.Reviews
 }
 
 // New checks the options, brings the nouns' tables up to date and assembles the service.
 func New(ctx context.Context, o Options) (*Service, error) {
-	if o.Record == nil || o.Bundle == nil || o.System == nil || o.Store == nil || o.Authenticator == nil {
-		return nil, errors.New("assemble the API: Record, Bundle, System, Store and Authenticator are needed")
+	if o.Record == nil || o.Policies == nil || o.System == nil || o.Store == nil || o.Authenticator == nil {
+		return nil, errors.New("assemble the API: Record, Policies, System, Store and Authenticator are needed")
 	}
 	if o.Log == nil {
 		o.Log = slog.Default()
@@ -60,16 +64,27 @@ func New(ctx context.Context, o Options) (*Service, error) {
 	if err != nil {
 		return nil, err
 	}
+	lots, err := sampling.NewLots(ctx, o.Store)
+	if err != nil {
+		return nil, err
+	}
+	if o.Review.Lots == nil {
+		o.Review.Lots = drawn{lots}
+	}
+	reviews, err := review.New(ctx, o.Store, record, o.Review)
+	if err != nil {
+		return nil, err
+	}
 	pages, err := console.New(console.Options{
-		Record: record, Bundle: o.Bundle, Cases: reports, System: o.System, SignIn: o.SignIn, Log: o.Log, Now: o.Now,
+		Record: record, Policies: o.Policies, Cases: reports, Reviews: reviews, System: o.System, SignIn: o.SignIn, Log: o.Log, Now: o.Now,
 	})
 	if err != nil {
 		return nil, err
 	}
-	s := &Service{}
+	s := &Service{reviews: reviews}
 	described := &description{}
 	for _, contributed := range [][]identity.Route{
-		readings{record, newCatalogue(o.Bundle)}.routes(), interactions{o.Intake}.routes(), reports.Routes(),
+		readings{record, o.Policies}.routes(), interactions{o.Intake}.routes(), reports.Routes(), reviews.Routes(), lots.Routes(),
 		health{o.System, o.Metrics}.routes(), described.routes(), pages.Routes(),
 	} {
 		s.routes = append(s.routes, contributed...)
@@ -99,6 +114,10 @@ func New(ctx context.Context, o Options) (*Service, error) {
 
 // ServeHTTP answers a request.
 func (s *Service) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.handler.ServeHTTP(w, r) }
+
+// Reviews is the 48-hour review that the service offers. Whoever runs the service runs its Run too, and
+// opens tasks through its Open.
+func (s *Service) Reviews() *review.Reviews { return s.reviews }
 
 // Routes is everything that can be asked of the service, with the permission it needs.
 func (s *Service) Routes() []identity.Route { return s.routes }

@@ -20,6 +20,7 @@ import (
 	"mingjian/audit/console/consoletest"
 	"mingjian/audit/identity"
 	"mingjian/audit/identity/identitytest"
+	"mingjian/audit/review"
 	"mingjian/audit/store"
 	"mingjian/collector/intake"
 )
@@ -46,6 +47,7 @@ type service struct {
 	api    *api.Service
 	intake *door
 	record *consoletest.Record
+	db     *store.DB
 }
 
 func start(t *testing.T) *service {
@@ -67,10 +69,10 @@ func start(t *testing.T) *service {
 	}
 	people := identitytest.EachRole()
 	people["acme"] = identity.Principal{ID: "acme-officer", Roles: []identity.Role{identity.Officer}, Tenant: "acme"}
-	s := &service{t: t, intake: &door{}, record: consoletest.Centre()}
+	s := &service{t: t, intake: &door{}, record: consoletest.Centre(), db: db}
 	s.api, err = api.New(t.Context(), api.Options{
-		Record: s.record, Bundle: consoletest.Bundle(), Intake: s.intake, System: consoletest.Health{}, Store: db, SignIn: signIn, Log: quiet, Now: now,
-		Version: "1.2.3", Authenticator: people,
+		Record: s.record, Policies: consoletest.Bundle, Intake: s.intake, System: consoletest.Health{}, Store: db, SignIn: signIn, Log: quiet, Now: now,
+		Version: "1.2.3", Authenticator: people, Review: review.Options{BlindShare: new(float64)},
 		Metrics: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "up 1") }),
 	})
 	if err != nil {
@@ -123,15 +125,17 @@ func (s *service) get(who, path string, into any) {
 // answers and the program's own table against testdata/permissions.txt.
 func TestEveryRouteLetsInWhomTheTableSays(t *testing.T) {
 	s := start(t)
-	roles := []string{"admin", "officer", "inspector", "regulator", "viewer", "source"}
+	roles := []string{"admin", "officer", "inspector", "supervisor", "regulator", "viewer", "source"}
 	if len(roles) != len(identity.Grants) {
 		t.Fatalf("%d roles are tested of %d", len(roles), len(identity.Grants))
 	}
+	waiting := s.openReview(consoletest.Clean)
+	set := s.calibration(s.finalReview())
 	var table strings.Builder
 	for _, r := range s.api.Routes() {
 		var in []string
 		for _, who := range append([]string{""}, roles...) {
-			path := strings.NewReplacer("{id}", consoletest.Clean, "{$}", "", "{file}", "console.css").Replace(r.Path)
+			path := strings.NewReplacer("reviews/{id}", "reviews/"+waiting, "{set}", set, "{id}", consoletest.Clean, "{$}", "", "{file}", "console.css").Replace(r.Path)
 			answer, body := s.do(who, r.Method, path, "{}", "Content-Type", "application/json")
 			refused := answer.StatusCode == http.StatusForbidden || answer.StatusCode == http.StatusUnauthorized && answer.Header.Get("WWW-Authenticate") != ""
 			if refused {
@@ -143,7 +147,8 @@ func TestEveryRouteLetsInWhomTheTableSays(t *testing.T) {
 				}
 				continue
 			}
-			if answer.StatusCode >= 500 || answer.StatusCode == http.StatusNotFound {
+			noLot := strings.HasPrefix(r.Path, "/api/v1/sampling/lots/") // there is none here, which is said once one is in
+			if answer.StatusCode >= 500 || answer.StatusCode == http.StatusNotFound && !noLot {
 				t.Errorf("%s %s as %q: %s %s", r.Method, path, who, answer.Status, body)
 			}
 			if who == "" {
@@ -151,7 +156,7 @@ func TestEveryRouteLetsInWhomTheTableSays(t *testing.T) {
 			}
 			in = append(in, who)
 		}
-		fmt.Fprintf(&table, "%-5s %-26s %-19s %s\n", r.Method, r.Path, r.Permission, strings.Join(in, " "))
+		fmt.Fprintf(&table, "%-5s %-30s %-19s %s\n", r.Method, r.Path, r.Permission, strings.Join(in, " "))
 	}
 	want, err := os.ReadFile("testdata/permissions.txt")
 	if err != nil {
@@ -407,7 +412,7 @@ func TestEverythingIsDescribed(t *testing.T) {
 			t.Errorf("%s %s is described as %+v", r.Method, r.Path, op)
 		}
 	}
-	if described != 7 {
+	if described != 27 {
 		t.Errorf("%d operations are described", described)
 	}
 }

@@ -17,28 +17,10 @@ import (
 	"mingjian/policies"
 )
 
-// catalogue finds rules and clauses by id.
-type catalogue struct {
-	bundle  *policies.Bundle
-	rules   map[string]policies.Rule
-	clauses map[string]policies.Clause
-}
-
-func newCatalogue(b *policies.Bundle) catalogue {
-	c := catalogue{b, map[string]policies.Rule{}, map[string]policies.Clause{}}
-	for _, r := range b.Rules {
-		c.rules[r.ID] = r
-		for _, k := range r.Clauses {
-			c.clauses[k.ID] = k
-		}
-	}
-	return c
-}
-
 // readings are the operations that only read the record and the rules.
 type readings struct {
-	record console.Record
-	rules  catalogue
+	record  console.Record
+	inForce func() *policies.Bundle
 }
 
 func (a readings) routes() []identity.Route {
@@ -105,14 +87,16 @@ type CitedClause struct {
 }
 
 func (a readings) finding(f warehouse.FindingItem) Finding {
+	bundle := a.inForce()
+	rule, _ := bundle.Rule(f.Rule)
 	out := Finding{
-		ID: f.FindingID, Tenant: f.Tenant, SessionID: f.SessionID, Rule: f.Rule, Title: a.rules.rules[f.Rule].Title, Pack: f.Pack,
+		ID: f.FindingID, Tenant: f.Tenant, SessionID: f.SessionID, Rule: f.Rule, Title: rule.Title, Pack: f.Pack,
 		Severity: f.Severity, Status: f.Status, Level: f.Level, Subject: f.Subject, At: moment(f.At), State: f.State, Version: f.Version,
 		Channel: f.Channel, BusinessLine: f.BusinessLine, BotVersion: f.BotVersion, Jurisdiction: f.Jurisdiction,
 		Clauses: []CitedClause{}, Facts: map[string]any{}, Revision: f.Revision,
 	}
 	for _, id := range f.Clauses {
-		k := a.rules.clauses[id] // of an older revision it may be gone; the id still stands
+		k, _ := bundle.Clause(id) // of an older revision it may be gone; the id still stands
 		out.Clauses = append(out.Clauses, CitedClause{ID: id, Instrument: k.Instrument, Article: k.Article, Effective: k.Effective, Verified: k.Verified})
 	}
 	if f.Facts != "" {
@@ -316,6 +300,7 @@ type policiesOutput struct {
 
 func (a readings) policies(context.Context, *struct{}) (*policiesOutput, error) {
 	out := &policiesOutput{}
-	out.Body.Revision, out.Body.Items = a.rules.bundle.Revision, append([]policies.Rule{}, a.rules.bundle.Rules...)
+	bundle := a.inForce()
+	out.Body.Revision, out.Body.Items = bundle.Revision, append([]policies.Rule{}, bundle.Rules...)
 	return out, nil
 }

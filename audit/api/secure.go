@@ -18,6 +18,7 @@ const (
 	readTimeout   = time.Minute
 	intakeTimeout = 10 * time.Minute // a large import over a slow line, or all findings as a CSV
 	formBytes     = 64 << 10         // every form is a few fields of text
+	verdictBytes  = 1 << 20          // but a verdict has a page of text per finding and criterion
 	headerBytes   = 64 << 10
 )
 
@@ -42,6 +43,8 @@ func secure(next http.Handler, pages *console.Console) http.Handler {
 		case r.URL.Path == interactionsPath:
 			limit = intakeTimeout
 			r.Body = http.MaxBytesReader(w, r.Body, intakeBytes)
+		case strings.HasPrefix(r.URL.Path, "/reviews/"):
+			r.Body = http.MaxBytesReader(w, r.Body, verdictBytes)
 		case !strings.HasPrefix(r.URL.Path, "/api/"): // the API's operations have limits of their own
 			r.Body = http.MaxBytesReader(w, r.Body, formBytes)
 		}

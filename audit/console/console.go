@@ -1,6 +1,9 @@
 // Package console is the pages: what broke, where in which conversation, under which rule, and what
 // was checked so that "nothing broke" means something.
 //
+// It is also where people review conversations within 48 hours (reviews.go, review.go, verdict.go) and
+// where their supervisor sees whether they are in time, agree, and what it says of all sessions (team.go).
+//
 // Pages are rendered here, from templates and the record, and work without script; console.js only
 // adds that lists renew themselves and that the keyboard moves. Everything a page shows comes from
 // this host. Every filter is in the address.
@@ -20,11 +23,14 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
+	"path"
+	"strings"
 	"time"
 	_ "time/tzdata" // the tenant's zone must exist where no zone files do
 
 	"mingjian/audit/cases"
 	"mingjian/audit/identity"
+	"mingjian/audit/review"
 	"mingjian/collector/warehouse"
 	"mingjian/policies"
 )
@@ -62,6 +68,9 @@ type Check struct {
 	Name   string // broker, warehouse, store, collector, …
 	OK     bool
 	Detail string
+	// Aside: what is wrong wants a person and keeps nothing from being served, so that it does not make
+	// the service unready.
+	Aside bool
 }
 
 // Endpoint is one address.
@@ -70,12 +79,14 @@ type Endpoint struct{ Name, Address string }
 // Options are what the pages need.
 type Options struct {
 	Record Record
-	Bundle *policies.Bundle
-	Cases  Cases
-	System System
-	SignIn *identity.SignIn // nil: nobody can sign in with a browser
-	Log    *slog.Logger
-	Now    func() time.Time
+	// Policies gives the revision in force, which may be another at the next call.
+	Policies func() *policies.Bundle
+	Cases    Cases
+	Reviews  *review.Reviews // the 48-hour review
+	System   System
+	SignIn   *identity.SignIn // nil: nobody can sign in with a browser
+	Log      *slog.Logger
+	Now      func() time.Time
 }
 
 // zoneName is the tenant's zone, in which every time is shown.
@@ -88,22 +99,14 @@ type Console struct {
 	languages map[string]*language
 	pages     map[string]map[string]*template.Template // by language and page
 	assets    *assets
-	rules     map[string]policies.Rule
-	clauses   map[string]policies.Clause
 }
 
 // pageNames are the pages; each is a template file that fills the layout.
-var pageNames = []string{"overview", "findings", "sessions", "session", "rules", "system", "signin", "message"}
+var pageNames = []string{"overview", "findings", "sessions", "session", "rules", "system", "signin", "message", "reviews", "review", "team"}
 
 // New reads templates and texts; a fault in them is a defect that shows here and not on a page.
 func New(o Options) (*Console, error) {
-	c := &Console{Options: o, pages: map[string]map[string]*template.Template{}, rules: map[string]policies.Rule{}, clauses: map[string]policies.Clause{}}
-	for _, r := range o.Bundle.Rules {
-		c.rules[r.ID] = r
-		for _, k := range r.Clauses {
-			c.clauses[k.ID] = k
-		}
-	}
+	c := &Console{Options: o, pages: map[string]map[string]*template.Template{}}
 	var err error
 	if c.zone, err = time.LoadLocation(zoneName); err != nil {
 		return nil, fmt.Errorf("console: %w", err)
@@ -119,7 +122,7 @@ func New(o Options) (*Console, error) {
 		return nil, err
 	}
 	for tag, l := range c.languages {
-		shared, err := template.New("").Funcs(c.funcs(l)).ParseFS(files, "templates/layout.html", "templates/parts.html")
+		shared, err := template.New("").Funcs(c.funcs(l)).ParseFS(files, "templates/layout.html", "templates/parts.html", "templates/talk.html")
 		if err != nil {
 			return nil, fmt.Errorf("console: %w", err)
 		}
@@ -155,6 +158,7 @@ func (c *Console) Routes() []identity.Route {
 		get("/static/{file}", identity.Public, "Style, script and mark", c.assets.serve),
 		{Method: http.MethodPost, Path: "/sessions/{id}/report", Permission: identity.OpenCases, Summary: "Report a misjudgement", Handler: identity.Page(c.report)},
 	}
+	routes = append(routes, c.reviewRoutes()...)
 	if c.SignIn != nil {
 		routes = append(routes,
 			get("/signin", identity.Public, "Sign in", c.signIn),
@@ -181,6 +185,9 @@ type view struct {
 	Body     any
 }
 
+// partOf says under which item of the navigation a page stands that has none of its own.
+var partOf = map[string]string{"session": "sessions", "review": "reviews", "team": "reviews"}
+
 type navItem struct {
 	Key, Href string
 	Here      bool
@@ -200,7 +207,8 @@ func (c *Console) respond(w http.ResponseWriter, r *http.Request, status int, v 
 
 func (c *Console) render(w http.ResponseWriter, r *http.Request, status int, v view, name string) {
 	l := c.language(w, r)
-	v.Lang, v.Revision, v.Rules, v.Asset, v.CanSign = l.tag, c.Bundle.Revision, len(c.Bundle.Rules), c.assets.address, c.SignIn != nil
+	rules := c.Policies()
+	v.Lang, v.Revision, v.Rules, v.Asset, v.CanSign = l.tag, rules.Revision, len(rules.Rules), c.assets.address, c.SignIn != nil
 	if who, ok := identity.From(r.Context()); ok {
 		v.Who, v.Local = &who, who.ID == identity.Local.ID
 		for _, n := range []struct {
@@ -208,10 +216,10 @@ func (c *Console) render(w http.ResponseWriter, r *http.Request, status int, v v
 			need      identity.Permission
 		}{
 			{"overview", "/", identity.ReadFindings}, {"findings", "/findings", identity.ReadFindings}, {"sessions", "/sessions", identity.ReadSessions},
-			{"rules", "/rules", identity.ReadPolicies}, {"system", "/system", identity.ReadSystem},
+			{"reviews", "/reviews", identity.ReadReviews}, {"rules", "/rules", identity.ReadPolicies}, {"system", "/system", identity.ReadSystem},
 		} {
 			if who.May(n.need) {
-				v.Nav = append(v.Nav, navItem{n.key, n.href, n.key == v.Page || v.Page == "session" && n.key == "sessions"})
+				v.Nav = append(v.Nav, navItem{n.key, n.href, n.key == v.Page || n.key == partOf[v.Page]})
 			}
 		}
 	}
@@ -286,8 +294,11 @@ func (c *Console) Refuse(w http.ResponseWriter, r *http.Request, err error) {
 		return
 	}
 	next := "/"
-	if r.Method == http.MethodGet {
+	switch {
+	case r.Method == http.MethodGet:
 		next = r.URL.RequestURI()
+	case strings.HasPrefix(r.URL.Path, "/reviews/"): // back to the review, where the draft waits
+		next = path.Dir(r.URL.Path)
 	}
 	http.Redirect(w, r, "/signin?"+url.Values{"next": {next}}.Encode(), http.StatusSeeOther)
 }

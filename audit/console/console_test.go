@@ -43,7 +43,7 @@ func serviceOf(t *testing.T, record *consoletest.Record, bundle *policies.Bundle
 		t.Fatal(err)
 	}
 	s, err := api.New(t.Context(), api.Options{
-		Record: record, Bundle: bundle, System: consoletest.Health{}, Store: db, SignIn: signIn, Log: quiet, Now: now, Version: "test",
+		Record: record, Policies: func() *policies.Bundle { return bundle }, System: consoletest.Health{}, Store: db, SignIn: signIn, Log: quiet, Now: now, Version: "test",
 		Authenticator: identity.First{identitytest.EachRole(), identity.Bearer(token), signIn, identity.LocalReader{}},
 	})
 	if err != nil {

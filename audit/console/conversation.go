@@ -44,7 +44,9 @@ type remark struct {
 	warehouse.FindingItem
 	Facts     []pair
 	Withdrawn bool
-	Line      string // anchor of the row it is about
+	Line      string     // anchor of the row it is about
+	Decide    *decidable // on a review that is being filled in
+	Decided   []decided  // on one that has verdicts
 }
 
 // pair is a named value in words.

@@ -82,8 +82,9 @@ func (c *Console) findings(w http.ResponseWriter, r *http.Request) {
 }
 
 func (c *Console) ruleIDs() []string {
-	out := make([]string, 0, len(c.Bundle.Rules))
-	for _, r := range c.Bundle.Rules {
+	rules := c.Policies().Rules
+	out := make([]string, 0, len(rules))
+	for _, r := range rules {
 		out = append(out, r.ID)
 	}
 	return out

@@ -40,7 +40,7 @@ func (c *Console) rulesPage(w http.ResponseWriter, r *http.Request) {
 		b.Checked = checked
 		v.Checked = &checkedLine{checked.Sessions, checked.Interactions, checked.Findings, b.Period, false}
 	}
-	for _, rule := range c.Bundle.Rules {
+	for _, rule := range c.Policies().Rules {
 		if len(b.Packs) == 0 || b.Packs[len(b.Packs)-1].Name != rule.Pack {
 			b.Packs = append(b.Packs, pack{Name: rule.Pack})
 		}

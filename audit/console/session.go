@@ -120,26 +120,11 @@ func (c *Console) showSession(w http.ResponseWriter, r *http.Request, status int
 		return
 	}
 	s := conv.Session
-	var facts policies.Facts
-	// Facts that do not decode leave the conversation readable; the fields beside it stay empty.
-	_ = json.Unmarshal([]byte(s.Facts), &facts)
-	b := sessionBody{Session: s, Rows: c.conversation(l, conv, facts), EventCount: len(conv.Interactions), Length: max(0, s.LastAt-s.Opened)}
-	for _, f := range conv.Findings {
-		if f.State == "withdrawn" {
-			b.Withdrawn++
-		} else {
-			b.Standing = append(b.Standing, f)
-		}
-	}
-	slices.SortStableFunc(b.Standing, func(a, z warehouse.FindingItem) int {
-		return slices.Index(severities, a.Severity) - slices.Index(severities, z.Severity)
-	})
-	seals, err := c.sealsOver(r.Context(), conv)
+	b, err := c.sessionOf(r.Context(), l, conv)
 	if err != nil {
 		c.trouble(w, r, err)
 		return
 	}
-	c.beside(l, &b, conv, facts, seals)
 	if may(r, identity.OpenCases) {
 		at, query, _ := strings.Cut(sessionHref(s.Tenant, id), "?")
 		form.Action, form.Max = at+"/report?"+query, cases.MaxReason
@@ -157,6 +142,31 @@ func (c *Console) showSession(w http.ResponseWriter, r *http.Request, status int
 	c.respond(w, r, status, view{
 		Page: "session", Title: l.text("session.title", id), Body: b,
 	})
+}
+
+// sessionOf lays out a session, whatever page it is for.
+func (c *Console) sessionOf(ctx context.Context, l *language, conv warehouse.Conversation) (sessionBody, error) {
+	s := conv.Session
+	var facts policies.Facts
+	// Facts that do not decode leave the conversation readable; the fields beside it stay empty.
+	_ = json.Unmarshal([]byte(s.Facts), &facts)
+	b := sessionBody{Session: s, Rows: c.conversation(l, conv, facts), EventCount: len(conv.Interactions), Length: max(0, s.LastAt-s.Opened)}
+	for _, f := range conv.Findings {
+		if f.State == "withdrawn" {
+			b.Withdrawn++
+		} else {
+			b.Standing = append(b.Standing, f)
+		}
+	}
+	slices.SortStableFunc(b.Standing, func(a, z warehouse.FindingItem) int {
+		return slices.Index(severities, a.Severity) - slices.Index(severities, z.Severity)
+	})
+	seals, err := c.sealsOver(ctx, conv)
+	if err != nil {
+		return sessionBody{}, err
+	}
+	c.beside(l, &b, conv, facts, seals)
+	return b, nil
 }
 
 // beside fills what stands beside the conversation.

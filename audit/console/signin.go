@@ -9,18 +9,35 @@ import (
 	"mingjian/audit/identity"
 )
 
-// signInBody is the form; what was typed is a secret and is not kept.
+// signInBody is the form. The token that was typed is a secret and is not kept.
 type signInBody struct {
 	Next  string
-	Wrong bool
+	Name  string
+	Roles []choice
+	Fault string // the field that was wrong: token, name; "" for none
 }
+
+// asAdministrator is the choice that needs no name.
+const asAdministrator = string(identity.Admin)
 
 func (c *Console) signIn(w http.ResponseWriter, r *http.Request) {
 	c.showSignIn(w, r, http.StatusOK, signInBody{Next: ours(r.URL.Query().Get("next"))})
 }
 
 func (c *Console) showSignIn(w http.ResponseWriter, r *http.Request, status int, b signInBody) {
+	if b.Roles == nil {
+		b.Roles = roles(asAdministrator)
+	}
 	c.respond(w, r, status, view{Page: "signin", Title: c.language(w, r).text("signin.title"), Body: b})
+}
+
+// roles are what the holder of the token can sign in as.
+func roles(chosen string) []choice {
+	all := []string{asAdministrator}
+	for _, role := range identity.Positions {
+		all = append(all, string(role))
+	}
+	return choices(all, []string{chosen})
 }
 
 func (c *Console) signInPost(w http.ResponseWriter, r *http.Request) {
@@ -29,11 +46,21 @@ func (c *Console) signInPost(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	next := ours(r.PostForm.Get("next"))
-	cookie, err := c.SignIn.Open(r.Context(), r, r.PostForm.Get("token"))
+	role := r.PostForm.Get("role")
+	b := signInBody{Next: next, Name: strings.TrimSpace(r.PostForm.Get("name")), Roles: roles(role)}
+	as := identity.Person{Name: b.Name, Role: identity.Role(role)}
+	if role == asAdministrator || role == "" {
+		as = identity.Person{}
+	}
+	cookie, err := c.SignIn.Open(r.Context(), r, r.PostForm.Get("token"), as)
 	switch {
 	case errors.Is(err, identity.ErrWrongToken):
 		c.Log.WarnContext(r.Context(), "a sign-in with a wrong token", "from", r.RemoteAddr)
-		c.showSignIn(w, r, http.StatusUnauthorized, signInBody{Next: next, Wrong: true})
+		b.Fault = "token"
+		c.showSignIn(w, r, http.StatusUnauthorized, b)
+	case errors.Is(err, identity.ErrPerson):
+		b.Fault = "name"
+		c.showSignIn(w, r, http.StatusUnprocessableEntity, b)
 	case err != nil:
 		c.trouble(w, r, err)
 	default:

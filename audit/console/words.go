@@ -53,12 +53,24 @@ func (c *Console) funcs(l *language) template.FuncMap {
 		"status":      l.status,
 		"means":       l.means,
 		"sessionHref": func(tenant, id string) string { return sessionHref(tenant, id) },
+		"findingHref": c.findingHref,
+		"figures":     figures,
 		"field":       c.field,
 		"rule":        func(id string) policies.Rule { return c.ruleOf(id) },
 		"clause":      func(id string) policies.Clause { return c.clauseOf(id) },
 		"channel":     func(s string) template.HTML { return l.named("channel.", s) },
+		"harm":        l.harm,
+		"pack":        func(prefix string, list []bar) barChart { return barChart{prefix, list} },
 		"word":        func(prefix, s string) template.HTML { return l.named(prefix, s) },
 	}
+}
+
+// harm is an amount of minor units in words; "" where it was none in money.
+func (l *language) harm(minor int64, code string) string {
+	if minor == 0 {
+		return ""
+	}
+	return code + " " + major(minor, code)
 }
 
 // status is the word for what breaking a rule means, or the data as it came: a pack of tomorrow may
@@ -78,14 +90,14 @@ func (l *language) means(s string) string {
 
 // ruleOf finds a rule; one that an older revision had and this one has not is shown by its id.
 func (c *Console) ruleOf(id string) policies.Rule {
-	if r, ok := c.rules[id]; ok {
+	if r, ok := c.Policies().Rule(id); ok {
 		return r
 	}
 	return policies.Rule{ID: id, Title: policies.Text{ZH: id, EN: id}}
 }
 
 func (c *Console) clauseOf(id string) policies.Clause {
-	if k, ok := c.clauses[id]; ok {
+	if k, ok := c.Policies().Clause(id); ok {
 		return k
 	}
 	return policies.Clause{ID: id, Instrument: id}

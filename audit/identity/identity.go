@@ -21,6 +21,12 @@ const (
 	WriteInteractions Permission = "interactions:write"
 	ReadCases         Permission = "cases:read"
 	OpenCases         Permission = "cases:open"
+	ReadSampling      Permission = "sampling:read"
+	ReadReviews       Permission = "reviews:read"
+	WorkReviews       Permission = "reviews:work"      // claim, and give verdicts
+	DisputeReviews    Permission = "reviews:dispute"   // contest a verdict, for the reviewed side
+	DecideReviews     Permission = "reviews:decide"    // adjudicate, and decide disputes
+	SuperviseReviews  Permission = "reviews:supervise" // backlog, throughput, moving tasks, calibration
 )
 
 // Role is a set of permissions with a name that people know.
@@ -31,9 +37,11 @@ const (
 	Admin     Role = "admin"     // engineers running the system
 	Officer   Role = "officer"   // compliance officers
 	Inspector Role = "inspector" // QA inspectors
-	Regulator Role = "regulator"
-	Viewer    Role = "viewer" // reads, changes nothing
-	Source    Role = "source" // a producer of interactions
+	// Supervisor leads inspectors: sees that reviews are done in time, and decides where they differ.
+	Supervisor Role = "supervisor"
+	Regulator  Role = "regulator"
+	Viewer     Role = "viewer" // reads, changes nothing
+	Source     Role = "source" // a producer of interactions
 )
 
 // Principal is somebody who acts.

@@ -127,14 +127,14 @@ func TestASignInIsRandomExpiresAndIsNotInTheStore(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := s.Open(t.Context(), request(), "another"); err != identity.ErrWrongToken {
+		if _, err := s.Open(t.Context(), request(), "another", identity.Person{}); err != identity.ErrWrongToken {
 			t.Errorf("a wrong token: %v", err)
 		}
-		one, err := s.Open(t.Context(), request(), " the-token\n")
+		one, err := s.Open(t.Context(), request(), " the-token\n", identity.Person{})
 		if err != nil {
 			t.Fatal(err)
 		}
-		two, err := s.Open(t.Context(), request(), "the-token")
+		two, err := s.Open(t.Context(), request(), "the-token", identity.Person{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -176,4 +176,34 @@ func TestASignInIsRandomExpiresAndIsNotInTheStore(t *testing.T) {
 			t.Error("it does not end")
 		}
 	})
+}
+
+func TestColleaguesWhoShareTheTokenSignInByName(t *testing.T) {
+	db, err := store.Open(t.Context(), filepath.Join(t.TempDir(), "state.db"), store.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	s, err := identity.NewSignIn(t.Context(), db, "the-token")
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := s.Open(t.Context(), request(), "the-token", identity.Person{Name: "李梅", Role: identity.Inspector})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := request()
+	r.AddCookie(c)
+	p, ok, err := s.Authenticate(r)
+	if err != nil || !ok || p.ID != "李梅" || !p.May(identity.WorkReviews) || p.May(identity.SuperviseReviews) {
+		t.Errorf("signed in as %+v, %v, %v", p, ok, err)
+	}
+	for _, as := range []identity.Person{
+		{Name: "Admin", Role: identity.Inspector}, {Name: "local", Role: identity.Viewer}, {Name: "li"}, {Role: identity.Inspector}, {Name: "li", Role: identity.Admin},
+		{Name: "a b", Role: identity.Inspector}, {Name: "<b>", Role: identity.Inspector}, {Name: strings.Repeat("x", 65), Role: identity.Inspector},
+	} {
+		if _, err := s.Open(t.Context(), request(), "the-token", as); err != identity.ErrPerson {
+			t.Errorf("%+v signs in: %v", as, err)
+		}
+	}
 }

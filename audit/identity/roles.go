@@ -3,17 +3,18 @@ package identity
 import "slices"
 
 // reading is what everybody holds who may look at conversations.
-var reading = []Permission{ReadFindings, ReadSessions, ReadPolicies, ReadSystem, ReadCases}
+var reading = []Permission{ReadFindings, ReadSessions, ReadPolicies, ReadSystem, ReadCases, ReadSampling}
 
 // Grants is the table of roles and what they hold. Regulators read the rules; conversations reach
 // them in packages that were issued to them, not here.
 var Grants = map[Role][]Permission{
-	Admin:     append([]Permission{WriteInteractions, OpenCases}, reading...),
-	Officer:   append([]Permission{OpenCases}, reading...),
-	Inspector: append([]Permission{OpenCases}, reading...),
-	Viewer:    reading,
-	Regulator: {ReadPolicies},
-	Source:    {WriteInteractions},
+	Admin:      append([]Permission{WriteInteractions, OpenCases, ReadReviews, WorkReviews, DisputeReviews, DecideReviews, SuperviseReviews}, reading...),
+	Officer:    append([]Permission{OpenCases, ReadReviews, DisputeReviews}, reading...),
+	Inspector:  append([]Permission{OpenCases, ReadReviews, WorkReviews}, reading...),
+	Supervisor: append([]Permission{OpenCases, ReadReviews, WorkReviews, DecideReviews, SuperviseReviews}, reading...),
+	Viewer:     reading,
+	Regulator:  {ReadPolicies},
+	Source:     {WriteInteractions},
 }
 
 // May reports whether one of the principal's roles holds p. Public is held by everybody.

@@ -11,6 +11,8 @@ import (
 	"fmt"
 	"io/fs"
 	"net/http"
+	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -34,6 +36,36 @@ const signedInFor = 12 * time.Hour
 // ErrWrongToken is returned for a token that nobody holds.
 var ErrWrongToken = errors.New("this is not the token")
 
+// ErrPerson is returned for a name or role that nobody can sign in with.
+var ErrPerson = errors.New("a name is 1 to 64 letters, digits, dots, hyphens or underscores and none that the service uses itself, and goes with a role of people")
+
+// Person is whom the holder of the administrator's token signs in as. The zero Person is the
+// administrator. A name makes a principal of that id with one role, so that the journal tells
+// colleagues apart who share the token. It is taken on trust: who holds the token may be anybody.
+type Person struct {
+	Name string
+	Role Role
+}
+
+// Positions are the roles that a named person can sign in with: those of people who work in the pages.
+var Positions = []Role{Inspector, Supervisor, Officer, Viewer}
+
+// names are ids as rosters write them: readable in a journal, and safe in any address.
+var names = regexp.MustCompile(`^[\p{L}\p{N}][\p{L}\p{N}._-]{0,63}$`)
+
+// taken are the ids that stand for something else in the journal.
+var taken = []string{Administrator.ID, Local.ID, "system", "rule"}
+
+func (p Person) principal() (Principal, error) {
+	if p == (Person{}) {
+		return Administrator, nil
+	}
+	if !names.MatchString(p.Name) || slices.Contains(taken, strings.ToLower(p.Name)) || !slices.Contains(Positions, p.Role) {
+		return Principal{}, ErrPerson
+	}
+	return Principal{ID: p.Name, Name: p.Name, Roles: []Role{p.Role}}, nil
+}
+
 // SignIn lets browsers in: a person pastes the administrator's token once and gets a cookie with a
 // random id. The store knows only the id's digest, so that a copy of it opens nothing.
 type SignIn struct {
@@ -49,13 +81,17 @@ func NewSignIn(ctx context.Context, db *store.DB, adminToken string) (*SignIn, e
 	return &SignIn{db: db, token: Bearer(adminToken)}, nil
 }
 
-// Open signs in whoever knows the token: ErrWrongToken, or the cookie to set. Every call makes a new id, so an
-// id that somebody planted beforehand is worth nothing.
-func (s *SignIn) Open(ctx context.Context, r *http.Request, token string) (*http.Cookie, error) {
+// Open signs in whoever knows the token, as a person: ErrWrongToken, ErrPerson, or the cookie to set.
+// Every call makes a new id, so an id that somebody planted beforehand is worth nothing.
+func (s *SignIn) Open(ctx context.Context, r *http.Request, token string, as Person) (*http.Cookie, error) {
 	if !s.token.matches(strings.TrimSpace(token)) {
 		return nil, ErrWrongToken
 	}
-	who, err := json.Marshal(Administrator)
+	p, err := as.principal()
+	if err != nil {
+		return nil, err
+	}
+	who, err := json.Marshal(p)
 	if err != nil {
 		return nil, fmt.Errorf("sign in: %w", err)
 	}
@@ -68,7 +104,7 @@ func (s *SignIn) Open(ctx context.Context, r *http.Request, token string) (*http
 			digest(id), string(who), now.Add(signedInFor).UnixMilli()); err != nil {
 			return err
 		}
-		return tx.Record(ctx, store.Entry{Actor: Administrator.ID, Action: "identity.signed_in", Subject: "principal:" + Administrator.ID})
+		return tx.Record(ctx, store.Entry{Actor: p.ID, Action: "identity.signed_in", Subject: "principal:" + p.ID, Detail: who})
 	})
 	if err != nil {
 		return nil, fmt.Errorf("sign in: %w", err)

@@ -50,23 +50,33 @@ const (
 	lastDelay  = 30 * time.Second
 )
 
-// Send writes messages to the outbox in this transaction. They are delivered after it commits, in
+// Send puts messages into the outbox with this transaction. They are delivered after it commits, in
 // the order of commits.
-func (t *Tx) Send(ctx context.Context, messages ...Message) error {
+func (t *Tx) Send(_ context.Context, messages ...Message) error {
+	t.outgoing = append(t.outgoing, messages...)
+	return nil
+}
+
+// flush writes what was sent, as the last thing of a transaction: on PostgreSQL writers queue for the
+// outbox from here until they have committed, and one that then still waited for a row that another
+// in the queue holds would wait forever.
+func (t *Tx) flush(ctx context.Context) error {
+	if len(t.outgoing) == 0 {
+		return nil
+	}
 	if t.db.engine == postgres {
 		// Ids are drawn before the commit; without the lock a higher one could become visible first.
 		if _, err := t.ExecContext(ctx, `SELECT pg_advisory_xact_lock($1, hashtext(current_schema()))`, outboxLock); err != nil {
 			return fmt.Errorf("outbox: %w", err)
 		}
 	}
-	for _, m := range messages {
+	for _, m := range t.outgoing {
 		_, err := t.ExecContext(ctx, `INSERT INTO outbox (kind, name, key, at_ms, body) VALUES ($1, $2, $3, $4, $5)`,
 			m.To.Kind, m.To.Name, m.Key, t.db.Now().UnixMilli(), m.Body)
 		if err != nil {
 			return fmt.Errorf("outbox %s %s: %w", m.To.Kind, m.To.Name, err)
 		}
 	}
-	t.sent = true
 	return nil
 }
 

@@ -45,6 +45,10 @@ type Options struct {
 // this process wake it at once.
 const DefaultPoll = time.Second
 
+// pooled is how many PostgreSQL connections are kept when nobody needs them: as many as people change
+// something in the same moment. Opening one takes longer than most changes.
+const pooled = 16
+
 // readers is how many SQLite connections read beside the one that writes: a page makes a handful
 // of short queries, more would only cost file handles.
 const readers = 4
@@ -103,6 +107,7 @@ func (d *DB) openPostgres(ctx context.Context, dsn string) error {
 	if err != nil {
 		return errors.New("open store: the PostgreSQL address cannot be read; it looks like postgres://user@host:5432/database")
 	}
+	db.SetMaxIdleConns(pooled)
 	d.write, d.read = db, db
 	var version int
 	if err := db.QueryRowContext(ctx, "SELECT current_setting('server_version_num')::int").Scan(&version); err != nil {
@@ -129,8 +134,9 @@ func (d *DB) openSQLite(ctx context.Context, path string) error {
 		return fmt.Errorf("open store: %w", err)
 	}
 	// FULL: an acknowledged change survives a loss of power, which NORMAL does not promise in WAL.
+	// What is deleted is overwritten: destroyed keys must not be found in the file's free pages.
 	pragmas := url.Values{"_pragma": {
-		"busy_timeout(10000)", "journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(ON)",
+		"busy_timeout(10000)", "journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(ON)", "secure_delete(ON)",
 	}}
 	address := (&url.URL{Scheme: "file", Path: abs}).String() + "?" + pragmas.Encode()
 	// A writing transaction takes its lock when it begins: upgrading later could fail half way.
@@ -205,8 +211,8 @@ func (d *DB) Migrate(ctx context.Context, nouns ...Noun) error {
 // Tx is one transaction. It must not be used after the function it was given to returns.
 type Tx struct {
 	*sql.Tx
-	db   *DB
-	sent bool
+	db       *DB
+	outgoing []Message // what was sent, in order
 }
 
 // Now is the store's clock, UTC, in whole milliseconds.
@@ -237,10 +243,13 @@ func (d *DB) Write(ctx context.Context, fn func(*Tx) error) error {
 	if err := fn(t); err != nil {
 		return err
 	}
+	if err := t.flush(ctx); err != nil {
+		return err
+	}
 	if err := tx.Commit(); err != nil {
 		return fmt.Errorf("write to the store: %w", err)
 	}
-	if t.sent {
+	if len(t.outgoing) > 0 {
 		select {
 		case d.wake <- struct{}{}:
 		default: // the relay has a wake-up waiting already

@@ -307,6 +307,40 @@ func TestEachNounBringsItsOwnMigrations(t *testing.T) {
 	})
 }
 
+// On PostgreSQL writers queue for the outbox, and one that queues must not hold another up that it
+// waits for itself.
+func TestWritersWhoSendBetweenTheirChangesDoNotBlockEachOther(t *testing.T) {
+	storetest.OnEach(t, func(t *testing.T, dsn string) {
+		db := open(t, dsn)
+		if err := db.Migrate(t.Context(), store.Noun{Name: "noun", Files: sub(t, noun, "testdata/noun")}); err != nil {
+			t.Fatal(err)
+		}
+		const rows, writers, each = 4, 8, 25
+		set := func(tx *store.Tx, id int, name string) error {
+			_, err := tx.ExecContext(t.Context(), `INSERT INTO things (id, name) VALUES ($1, $2) ON CONFLICT (id) DO UPDATE SET name = excluded.name`, fmt.Sprint(id), name)
+			return err
+		}
+		var wg sync.WaitGroup
+		for w := range writers {
+			wg.Go(func() {
+				for i := range each {
+					row := (w + i) % (rows - 1)
+					if err := db.Write(t.Context(), func(tx *store.Tx) error {
+						message := store.Message{To: store.Destination{Kind: store.Topic, Name: "topic"}, Key: "k", Body: []byte("x")}
+						return errors.Join(set(tx, row, "a"), tx.Send(t.Context(), message), set(tx, row+1, "b"))
+					}); err != nil {
+						t.Error(err)
+					}
+				}
+			})
+		}
+		wg.Wait()
+		if n, err := db.Waiting(t.Context()); n != writers*each || err != nil {
+			t.Errorf("%d messages wait, %v", n, err)
+		}
+	})
+}
+
 func TestTheFileIsForItsOwnerOnly(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "state.db")
 	db := open(t, path)

@@ -165,7 +165,7 @@
 
   document.addEventListener("keydown", (e) => {
     if (!allowed() || e.ctrlKey || e.metaKey || e.altKey || help.open) return;
-    if (e.target.matches("input, select, textarea")) return;
+    if (e.target.matches("input:not([type=radio], [type=checkbox]), select, textarea")) return;
     const acts = {
       j: () => move(1),
       k: () => move(-1),

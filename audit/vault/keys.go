@@ -1,0 +1,284 @@
+package vault
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"strings"
+
+	"mingjian/audit/store"
+	"mingjian/collector/original"
+)
+
+const (
+	// readChunk and writeChunk are how many owners one statement reads and writes. SQLite looks each
+	// placeholder up among all of a statement's: 10,000 new keys took 0.97 s at
+	// 500 rows a statement, and 0.23 s like this.
+	readChunk  = 100
+	writeChunk = 24
+)
+
+// person is an owner as the tables name it.
+func person(o original.Owner) string {
+	switch {
+	case o.Customer != "":
+		return "c:" + o.Customer
+	case o.Session != "":
+		return "s:" + o.Session
+	}
+	return "t:" + o.Topic
+}
+
+// about is what a wrapped data key is bound to: it opens as nobody else's.
+func about(id, tenant, month string) string {
+	return fmt.Sprintf("data key %s of %q in %s", id, tenant, month)
+}
+
+func aboutMonth(tenant, month string) string {
+	return fmt.Sprintf("month key of %q in %s", tenant, month)
+}
+
+// Keys returns the data keys of owners, in their order. Those that are missing are made, all in one
+// transaction, and are durable when it returns.
+func (v *Vault) Keys(ctx context.Context, owners []original.Owner) ([]original.Key, error) {
+	keys, missing, erasures, err := v.remember(ctx, owners)
+	if err != nil || len(missing) == 0 {
+		return keys, err
+	}
+	got := map[original.Owner]original.Key{}
+	err = v.db.Read(ctx, func(tx *store.Tx) error { return v.read(ctx, tx, missing, got) })
+	if err != nil {
+		return nil, fmt.Errorf("read data keys: %w", err)
+	}
+	if len(got) < len(missing) {
+		err := v.db.Write(ctx, func(tx *store.Tx) error {
+			// Again within the transaction: another process may have made some meanwhile.
+			if err := v.read(ctx, tx, missing, got); err != nil {
+				return err
+			}
+			return v.make(ctx, tx, missing, got)
+		})
+		if err != nil {
+			return nil, fmt.Errorf("make data keys: %w", err)
+		}
+	}
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	for i, o := range owners {
+		if keys[i].ID == "" {
+			keys[i] = got[o]
+			if v.erasures == erasures { // or else it may be one of those that were destroyed
+				v.known.put(o, got[o])
+			}
+		}
+	}
+	return keys, nil
+}
+
+// remember fills in what is known, and gives each owner that is not once, and how many erasures
+// there have been.
+func (v *Vault) remember(ctx context.Context, owners []original.Owner) (keys []original.Key, missing []original.Owner, erasures int64, err error) {
+	err = v.db.Read(ctx, func(tx *store.Tx) error {
+		return tx.QueryRowContext(ctx, `SELECT count FROM vault_erasures WHERE id = 'count'`).Scan(&erasures)
+	})
+	if err != nil {
+		return nil, nil, 0, fmt.Errorf("read data keys: %w", err)
+	}
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if erasures != v.erasures {
+		v.known, v.erasures = newMemory(), erasures
+	}
+	keys = make([]original.Key, len(owners))
+	asked := map[original.Owner]bool{}
+	for i, o := range owners {
+		k, ok := v.known.get(o)
+		keys[i] = k
+		if !ok && !asked[o] {
+			asked[o] = true
+			missing = append(missing, o)
+		}
+	}
+	return keys, missing, erasures, nil
+}
+
+// shelf is a tenant's month.
+type shelf struct{ tenant, month string }
+
+// shelves sorts owners that got has no key of by tenant and month.
+func shelves(owners []original.Owner, got map[original.Owner]original.Key) map[shelf][]original.Owner {
+	out := map[shelf][]original.Owner{}
+	for _, o := range owners {
+		if _, ok := got[o]; !ok {
+			at := shelf{o.Tenant, o.Month}
+			out[at] = append(out[at], o)
+		}
+	}
+	return out
+}
+
+// read looks up the keys of owners and puts those that are there into got.
+func (v *Vault) read(ctx context.Context, tx *store.Tx, owners []original.Owner, got map[original.Owner]original.Key) error {
+	for at, of := range shelves(owners, got) {
+		by, ok, err := v.month(ctx, tx, at)
+		if err != nil {
+			return err
+		}
+		if !ok {
+			continue
+		}
+		for len(of) > 0 {
+			some := of[:min(len(of), readChunk)]
+			of = of[len(some):]
+			if err := readSome(ctx, tx, at, &by, some, got); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func readSome(ctx context.Context, tx *store.Tx, at shelf, by *[original.KeySize]byte, owners []original.Owner, got map[original.Owner]original.Key) error {
+	named := map[string]original.Owner{}
+	args := []any{at.tenant, at.month}
+	for _, o := range owners {
+		named[person(o)] = o
+		args = append(args, person(o))
+	}
+	rows, err := tx.QueryContext(ctx, `SELECT id, person, wrapped FROM vault_keys WHERE tenant = $1 AND month = $2 AND person IN (`+placeholders(3, len(owners))+`)`, args...)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var k original.Key
+		var who, wrapped string
+		if err := rows.Scan(&k.ID, &who, &wrapped); err != nil {
+			return err
+		}
+		if k.Secret, err = unwrap(by, wrapped, about(k.ID, at.tenant, at.month)); err != nil {
+			return err
+		}
+		got[named[who]] = k
+	}
+	return rows.Err()
+}
+
+// placeholders lists n of them, from $first on.
+func placeholders(first, n int) string {
+	var b strings.Builder
+	for i := range n {
+		if i > 0 {
+			b.WriteString(", ")
+		}
+		fmt.Fprintf(&b, "$%d", first+i)
+	}
+	return b.String()
+}
+
+// make makes the keys that got lacks. Where another process makes the same at the same moment, the
+// one whose transaction ends first has made it, and the other takes that.
+func (v *Vault) make(ctx context.Context, tx *store.Tx, owners []original.Owner, got map[original.Owner]original.Key) error {
+	for at, of := range shelves(owners, got) {
+		by, ok, err := v.month(ctx, tx, at)
+		if err == nil && !ok {
+			by, err = v.makeMonth(ctx, tx, at)
+		}
+		if err != nil {
+			return err
+		}
+		for len(of) > 0 {
+			some := of[:min(len(of), writeChunk)]
+			of = of[len(some):]
+			var values []string
+			var args []any
+			for _, o := range some {
+				k := newKey()
+				values = append(values, "("+placeholders(len(args)+1, 6)+")")
+				args = append(args, k.ID, o.Tenant, person(o), o.Month, wrap(&by, &k.Secret, about(k.ID, o.Tenant, o.Month)), v.db.Now().UnixMilli())
+				got[o] = k
+			}
+			res, err := tx.ExecContext(ctx, `INSERT INTO vault_keys (id, tenant, person, month, wrapped, at_ms) VALUES `+strings.Join(values, ", ")+` ON CONFLICT (tenant, person, month) DO NOTHING`, args...)
+			if err != nil {
+				return err
+			}
+			n, err := res.RowsAffected()
+			if err != nil {
+				return err
+			}
+			if int(n) < len(some) {
+				if err := readSome(ctx, tx, at, &by, some, got); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	return nil
+}
+
+func newKey() (k original.Key) {
+	k.ID = rand.Text()
+	rand.Read(k.Secret[:]) // never fails
+	return k
+}
+
+// month reads a tenant's month key.
+func (v *Vault) month(ctx context.Context, tx *store.Tx, at shelf) (key [original.KeySize]byte, ok bool, err error) {
+	rows, err := tx.QueryContext(ctx, `SELECT wrapped FROM vault_months WHERE tenant = $1 AND month = $2`, at.tenant, at.month)
+	if err != nil {
+		return key, false, err
+	}
+	defer rows.Close()
+	if !rows.Next() {
+		return key, false, rows.Err()
+	}
+	var wrapped string
+	if err := rows.Scan(&wrapped); err != nil {
+		return key, false, err
+	}
+	key, err = unwrap(&v.master, wrapped, aboutMonth(at.tenant, at.month))
+	return key, err == nil, err
+}
+
+func (v *Vault) makeMonth(ctx context.Context, tx *store.Tx, at shelf) (key [original.KeySize]byte, err error) {
+	k := newKey()
+	_, err = tx.ExecContext(ctx, `INSERT INTO vault_months (tenant, month, wrapped, at_ms) VALUES ($1, $2, $3, $4) ON CONFLICT (tenant, month) DO NOTHING`,
+		at.tenant, at.month, wrap(&v.master, &k.Secret, aboutMonth(at.tenant, at.month)), v.db.Now().UnixMilli())
+	if err != nil {
+		return key, err
+	}
+	key, ok, err := v.month(ctx, tx, at)
+	if err == nil && !ok {
+		err = errors.New("a month key that was written is not there")
+	}
+	return key, err
+}
+
+// Adopt notes whose the originals of other owners are.
+func (v *Vault) Adopt(ctx context.Context, adoptions []original.Adoption) error {
+	if len(adoptions) == 0 {
+		return nil
+	}
+	err := v.db.Write(ctx, func(tx *store.Tx) error {
+		for len(adoptions) > 0 {
+			some := adoptions[:min(len(adoptions), writeChunk)]
+			adoptions = adoptions[len(some):]
+			var values []string
+			var args []any
+			for _, a := range some {
+				values = append(values, "("+placeholders(len(args)+1, 4)+")")
+				args = append(args, a.Was.Tenant, person(a.Was), a.Is.Tenant, person(a.Is))
+			}
+			_, err := tx.ExecContext(ctx, `INSERT INTO vault_adoptions (was_tenant, was_person, tenant, person) VALUES `+strings.Join(values, ", ")+` ON CONFLICT DO NOTHING`, args...)
+			if err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("note whose originals these are: %w", err)
+	}
+	return nil
+}
