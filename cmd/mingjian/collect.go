@@ -16,20 +16,20 @@ import (
 
 	"mingjian/audit/api"
 	"mingjian/collector"
-	"mingjian/collector/inspect"
 	"mingjian/collector/warehouse"
 	"mingjian/deploy/embedded"
-	"mingjian/policies"
 )
 
 type collectCommand struct {
 	where
+	workflowPlace
+	ruled
 	Group  string `help:"Kafka consumer group; collectors in the same one share the partitions." default:"${group}"`
 	Listen string `help:"Address for /healthz, /readyz and /metrics; none by default." placeholder:"HOST:PORT"`
 }
 
 func (*collectCommand) Help() string {
-	return "Example, against your own servers:\n  MINGJIAN_CLICKHOUSE_PASSWORD=… mingjian collect --kafka kafka-1:9092 --clickhouse clickhouse://ch-1:9000 --clickhouse-user mingjian --listen 127.0.0.1:9100"
+	return workflowHelp + "\n\nExample, against your own servers:\n  MINGJIAN_CLICKHOUSE_PASSWORD=… mingjian collect --kafka kafka-1:9092 --clickhouse clickhouse://ch-1:9000 --clickhouse-user mingjian --store /var/lib/mingjian --listen 127.0.0.1:9100"
 }
 
 // Run collects until the context ends.
@@ -46,12 +46,26 @@ func (c *collectCommand) Run(ctx context.Context, log *slog.Logger) error {
 		return err
 	}
 	defer store.Close()
-	options, err := collecting(brokers, store, log)
+	dir, err := c.directory(&c.where)
 	if err != nil {
 		return err
 	}
-	options.Group = c.Group
+	db, err := openWorkflow(ctx, dir, log)
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	keys, err := openVault(ctx, dir, db)
+	if err != nil {
+		return err
+	}
 	group, ctx := errgroup.WithContext(ctx)
+	rules, err := c.follow(ctx, group, log)
+	if err != nil {
+		return err
+	}
+	options := collecting(brokers, store, keys, rules, log)
+	options.Group = c.Group
 	if c.Listen != "" {
 		listener, err := embedded.Listen(ctx, c.Listen, c.Listen, "--listen")
 		if err != nil {
@@ -63,21 +77,13 @@ func (c *collectCommand) Run(ctx context.Context, log *slog.Logger) error {
 	return group.Wait()
 }
 
-// collecting wires a collector: the rules inside this binary, over a broker and a record.
-func collecting(brokers []string, store *warehouse.Store, log *slog.Logger) (collector.Options, error) {
-	bundle, err := policies.Load(policies.Builtin())
-	if err != nil {
-		return collector.Options{}, err
-	}
-	inspector, err := inspect.New(bundle)
-	if err != nil {
-		return collector.Options{}, err
-	}
+// collecting wires a collector: rules over a broker, a record and its keys.
+func collecting(brokers []string, store *warehouse.Store, keys collector.Keys, rules *collector.Rules, log *slog.Logger) collector.Options {
 	return collector.Options{
 		Brokers: brokers, Topic: collector.InteractionsTopic, Findings: collector.FindingsTopic, Rejects: collector.RejectsTopic,
-		Group: collector.DefaultGroup, Store: store, Bundle: bundle, Inspector: inspector,
+		Group: collector.DefaultGroup, Store: store, Keys: keys, Rules: rules,
 		Log: log, Health: collector.NewHealth(), Registry: prometheus.DefaultRegisterer,
-	}, nil
+	}
 }
 
 // vitals answers a collector's health and metrics.

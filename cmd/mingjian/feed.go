@@ -61,6 +61,7 @@ func (c *importCommand) Run(ctx context.Context) error {
 
 type simulateCommand struct {
 	where
+	ruled
 	Sessions          int           `help:"Sessions before now." default:"400"`
 	History           time.Duration `help:"The time they are spread over." default:"8h"`
 	Before            time.Duration `help:"Let the history end that long ago, so that its last sessions, which go on after it, are over too." default:"0s"`
@@ -80,7 +81,7 @@ func (c *simulateCommand) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	bundle, err := policies.Load(policies.Builtin())
+	bundle, err := c.source().Load()
 	if err != nil {
 		return err
 	}

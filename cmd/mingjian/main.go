@@ -35,6 +35,7 @@ type cli struct {
 	Simulate   simulateCommand   `cmd:"" help:"Play the scenarios as a contact centre into the stream."`
 	SQL        sqlCommand        `cmd:"" name:"sql" help:"Read the record with a SQL query."`
 	Policy     policyCommand     `cmd:"" help:"List and check the rules."`
+	Audit      auditCommand      `cmd:"" help:"Check what the audit service did."`
 	Doctor     doctorCommand     `cmd:"" help:"Say whether a system is healthy and complete."`
 	Version    versionCommand    `cmd:"" help:"Print the version."`
 }

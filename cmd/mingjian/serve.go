@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
-	"os"
 	"path/filepath"
 	"strings"
 	"time"
@@ -22,20 +21,21 @@ import (
 	"mingjian/audit/identity"
 	"mingjian/audit/store"
 	"mingjian/collector"
+	"mingjian/collector/indicator"
 	"mingjian/collector/intake"
 	"mingjian/collector/warehouse"
 	"mingjian/deploy/embedded"
-	"mingjian/policies"
 )
 
 type serveCommand struct {
 	where
+	workflowPlace
+	ruled
 	Listen string `help:"Address of console and API." default:"${listen}"`
-	Store  string `help:"Directory of the audit service: the API token, and the workflow store where that is SQLite. Default: that of the running 'up', or else mingjian-audit below the user's data directory." placeholder:"DIR"`
 }
 
 func (*serveCommand) Help() string {
-	return "The workflow store is SQLite in --store, or PostgreSQL where MINGJIAN_POSTGRES holds its address.\n\nExample:\n  MINGJIAN_CLICKHOUSE_PASSWORD=… mingjian serve --kafka kafka-1:9092 --clickhouse http://ch-1:8123 --clickhouse-user mingjian"
+	return workflowHelp + "\n\nExample:\n  MINGJIAN_CLICKHOUSE_PASSWORD=… mingjian serve --kafka kafka-1:9092 --clickhouse http://ch-1:8123 --clickhouse-user mingjian"
 }
 
 // Run serves console and API until the context ends.
@@ -57,16 +57,21 @@ func (c *serveCommand) Run(ctx context.Context, log *slog.Logger) error {
 		return err
 	}
 	defer record.Close()
-	dir, err := c.directory()
+	dir, err := c.directory(&c.where)
 	if err != nil {
 		return err
 	}
-	bundle, err := policies.Load(policies.Builtin())
+	db, err := openWorkflow(ctx, dir, log)
 	if err != nil {
 		return err
 	}
+	defer db.Close()
 	group, ctx := errgroup.WithContext(ctx)
-	s := auditService{dir: dir, listener: listener, brokers: brokers, record: record, warehouse: options.Addr, bundle: bundle, log: log}
+	rules, err := c.follow(ctx, group, log)
+	if err != nil {
+		return err
+	}
+	s := auditService{dir: dir, db: db, listener: listener, brokers: brokers, record: record, warehouse: options.Addr, rules: rules, log: log}
 	if err := s.start(ctx, group); err != nil {
 		return err
 	}
@@ -74,44 +79,22 @@ func (c *serveCommand) Run(ctx context.Context, log *slog.Logger) error {
 	return group.Wait()
 }
 
-// directory is where the service keeps what is its own.
-func (c *serveCommand) directory() (string, error) {
-	if c.Store != "" {
-		return c.Store, nil
-	}
-	if len(c.Kafka) == 0 || c.ClickHouse == "" {
-		_, dir, err := c.running()
-		return dir, err
-	}
-	dir, err := dataDirectory(false)
-	return dir + "-audit", err
-}
-
 // auditService is the console and API with what they stand on.
 type auditService struct {
-	dir       string // its own directory: the workflow store and the API token
+	dir       string // where the API token is
+	db        *store.DB
 	listener  net.Listener
 	brokers   []string
 	record    *warehouse.Store
-	bundle    *policies.Bundle
+	rules     *collector.Rules
 	warehouse string            // its address, to show
 	health    *collector.Health // of the collector in this process; nil: it runs elsewhere
 	log       *slog.Logger
 }
 
-// start opens the workflow store and serves, in the group, until ctx ends.
+// start serves, in the group, until ctx ends.
 func (a auditService) start(ctx context.Context, group *errgroup.Group) error {
-	if err := os.MkdirAll(a.dir, 0o700); err != nil {
-		return fmt.Errorf("directory of the audit service: %w", err)
-	}
-	dsn := os.Getenv("MINGJIAN_POSTGRES")
-	if dsn == "" {
-		dsn = filepath.Join(a.dir, "audit.sqlite")
-	}
-	db, err := store.Open(ctx, dsn, store.Options{Log: a.log})
-	if err != nil {
-		return err
-	}
+	db := a.db
 	token, err := identity.AdminToken(a.dir)
 	if err != nil {
 		return err
@@ -126,22 +109,31 @@ func (a auditService) start(ctx context.Context, group *errgroup.Group) error {
 	}
 	producer := intake.NewProducer(a.brokers, collector.InteractionsTopic)
 	handler, err := api.New(ctx, api.Options{
-		Record: a.record, Bundle: a.bundle, Intake: producer, System: parts{a, db}, Metrics: promhttp.Handler(),
+		Record: a.record, Policies: a.rules.Bundle, Intake: producer, System: parts{a}, Metrics: promhttp.Handler(),
 		Store: db, Authenticator: people, SignIn: signIn, Version: programVersion(), Log: a.log,
 	})
 	if err != nil {
 		return err
 	}
+	if err := a.inspect(ctx, group, handler.Reviews()); err != nil {
+		return err
+	}
+	indicators := indicator.New(indicator.Options{Record: a.record, Rules: a.rules.Bundle, Now: time.Now, Every: indicatorsEvery, Log: a.log})
+	group.Go(func() error { return indicators.Run(ctx) })
 	group.Go(func() error {
-		defer db.Close()
 		defer producer.Close()
 		inner, ctx := errgroup.WithContext(ctx)
 		inner.Go(func() error { return serveHTTP(ctx, a.listener, api.Server(handler, a.log)) })
 		inner.Go(func() error { return db.Relay(ctx, relay{producer, a.record}.publish) })
+		inner.Go(func() error { return handler.Reviews().Run(ctx) })
 		return inner.Wait()
 	})
 	return nil
 }
+
+// indicatorsEvery is the pause between two rounds over the indicators: soon enough for somebody who
+// imports a file and looks.
+const indicatorsEvery = 30 * time.Second
 
 // relay delivers what the outbox holds: to the stream, or to the warehouse's mirror.
 type relay struct {
@@ -165,10 +157,7 @@ func (r relay) publish(ctx context.Context, m store.Message) error {
 }
 
 // parts tells the console how the system is.
-type parts struct {
-	auditService
-	db *store.DB
-}
+type parts struct{ auditService }
 
 // Health asks every part.
 func (p parts) Health(ctx context.Context) []console.Check {
@@ -185,6 +174,9 @@ func (p parts) Health(ctx context.Context) []console.Check {
 		check("warehouse", "answers", p.record.Ping(ctx)),
 		check("store", "answers", p.db.Ping(ctx)),
 	}
+	rules := p.rules.Health()
+	checks = append(checks, console.Check{Name: "policies", OK: rules.Refused == "", Aside: true,
+		Detail: cmp.Or(rules.Refused, "what is in force is what the files say")})
 	if p.health != nil {
 		report := p.health.Report()
 		checks = append(checks, console.Check{Name: "collector", OK: report.Healthy && report.Ready, Detail: cmp.Or(strings.Join(report.Problems, "; "), "follows every partition of its share")})

@@ -27,6 +27,7 @@ import (
 const defaultListen = "127.0.0.1:8080"
 
 type upCommand struct {
+	ruled
 	Data             string `help:"Data directory. Default: mingjian (with --demo: mingjian-demo) below the user's data directory." placeholder:"DIR"`
 	Demo             bool   `help:"Play a contact centre from the scenarios, with planted violations."`
 	Seed             uint64 `help:"Seed of the demo's choices." default:"1"`
@@ -131,12 +132,23 @@ func (c *upCommand) application(ctx context.Context, endpoints embedded.Endpoint
 	}
 	defer record.Close()
 	brokers := []string{endpoints.Kafka}
-	collecting, err := collecting(brokers, record, log)
+	db, err := openWorkflow(ctx, c.Data, log)
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	keys, err := openVault(ctx, c.Data, db)
 	if err != nil {
 		return err
 	}
 	group, ctx := errgroup.WithContext(ctx)
-	service := auditService{dir: c.Data, listener: listener, brokers: brokers, record: record, warehouse: endpoints.ClickHouse, bundle: collecting.Bundle, health: collecting.Health, log: log}
+	c.played = c.Demo
+	rules, err := c.follow(ctx, group, log)
+	if err != nil {
+		return err
+	}
+	collecting := collecting(brokers, record, keys, rules, log)
+	service := auditService{dir: c.Data, db: db, listener: listener, brokers: brokers, record: record, warehouse: endpoints.ClickHouse, rules: rules, health: collecting.Health, log: log}
 	if err := service.start(ctx, group); err != nil {
 		return err
 	}
@@ -146,7 +158,7 @@ func (c *upCommand) application(ctx context.Context, endpoints embedded.Endpoint
 	}
 	c.welcome(endpoints)
 	if c.Demo {
-		group.Go(func() error { return c.demo(ctx, brokers, collecting.Bundle) })
+		group.Go(func() error { return c.demo(ctx, brokers, rules.Bundle()) })
 	}
 	return group.Wait()
 }
