@@ -179,7 +179,7 @@ func (r *Reviews) Missing(ctx context.Context, ids []string) (missing []string, 
 	err = r.db.Read(ctx, func(tx *store.Tx) error {
 		for _, id := range ids {
 			var found string
-			switch err := tx.QueryRowContext(ctx, `SELECT id FROM review_tasks WHERE id = $1`, id).Scan(&found); {
+			switch err := tx.QueryRowContext(ctx, `SELECT id FROM reviews WHERE id = $1`, id).Scan(&found); {
 			case errors.Is(err, sql.ErrNoRows):
 				missing = append(missing, id)
 			case err != nil:

@@ -2,7 +2,6 @@ package main
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -12,17 +11,13 @@ import (
 	"time"
 
 	"mingjian/audit/evidence"
+	"mingjian/audit/review"
 	"mingjian/audit/sampling"
 	"mingjian/audit/store"
 	"mingjian/collector/warehouse"
 	"mingjian/deploy/embedded/clickhouse/clickhousetest"
 	"mingjian/policies"
 )
-
-// noTasks opens none; the command here is asked without them.
-type noTasks struct{}
-
-func (noTasks) Open(context.Context, *store.Tx, []sampling.Pick) error { return nil }
 
 // A day far ahead: whatever is written now counts as recorded before it.
 func TestAuditSamplingVerifySaysWhetherADayIsAsItMustBe(t *testing.T) {
@@ -59,8 +54,12 @@ func TestAuditSamplingVerifySaysWhetherADayIsAsItMustBe(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	reviews, err := review.New(t.Context(), db, nil, review.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
 	now := day.Add(-time.Hour)
-	sampler, err := sampling.New(t.Context(), sampling.Options{Store: db, Record: record, Notary: notary, Tasks: noTasks{}, Plans: plans, Now: func() time.Time { return now }})
+	sampler, err := sampling.New(t.Context(), sampling.Options{Store: db, Record: record, Notary: notary, Tasks: desk{reviews}, Plans: plans, Now: func() time.Time { return now }})
 	if err != nil {
 		t.Fatal(err)
 	}
