@@ -65,6 +65,9 @@ func (w *worker) batch(ctx context.Context, r run) error {
 	if err := w.recall(ctx, b.decode()); err != nil {
 		return err
 	}
+	if err := b.classify(ctx); err != nil {
+		return err
+	}
 	for i := range b.items {
 		if err := b.take(ctx, i); err != nil {
 			return err

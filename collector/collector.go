@@ -19,6 +19,9 @@
 // cannot be opened while everything else still verifies. The topic that events come from holds them
 // as they were sent, for as long as its retention says.
 //
+// Where an outside classifier is given, it is asked about masked texts, and what it says, or that it
+// failed, is stored with the event: whoever looks at the event again sees the same and asks nobody.
+//
 // What judges may be exchanged while a collector runs. A batch is judged and sealed under one revision,
 // and the record has a revision's files before anything that it makes.
 //
@@ -96,6 +99,8 @@ type Options struct {
 	Store Store
 	Keys  Keys
 	Rules *Rules // what judges; it may be exchanged while Run runs
+
+	Classifier Classifier // asked about masked texts; nil: nobody is
 
 	Batch Limits
 	Quiet time.Duration // DefaultQuiet

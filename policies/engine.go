@@ -127,6 +127,9 @@ func (e *Engine) Check(ctx context.Context, in *Input) (Verdict, error) {
 		return Verdict{}, err
 	}
 	v.answers.asked, v.answers.reached = asked|wider, true
+	if wider != 0 {
+		v.NotAssessable = nil // all is asked, so that OPA says it again
+	}
 	answer, err := q.prepared.Eval(ctx, rego.EvalParsedInput(e.input(in, facts, q.fields)), rego.EvalExternalCancel(e.never))
 	if err != nil {
 		return Verdict{}, fmt.Errorf("check session: %w", err)

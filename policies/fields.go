@@ -58,7 +58,6 @@ func (f Fields) Names() (names []string) {
 	return names
 }
 
-// everything means that what is asked may depend on any field.
 var (
 	// scopeFields decide which packs and parameters apply to a session.
 	scopeFields = Field("jurisdiction") | Field("opened") | Field("business_line") | Field("industry")

@@ -44,14 +44,13 @@ func (g guard) judge(s scene, said []NotAssessable) (all []NotAssessable, open b
 	return all, false
 }
 
-// scene is what conditions are judged in: the facts, the tenant's settings, the moment, and the elements of lists that are
-// gone through, the innermost last.
+// scene is what conditions are judged in: the facts, the tenant's settings, the moment, and the
+// elements of lists that are gone through, by depth.
 type scene struct {
 	facts    reflect.Value
 	tenant   reflect.Value // Settings
 	now      Millis
 	elements [2]reflect.Value
-	depth    int
 }
 
 // judgement is three-valued.
@@ -115,10 +114,13 @@ type atMost struct{ c condition }
 
 func (a atMost) judge(s scene) judgement { return min(a.c.judge(s), maybe) }
 
-// some holds where the condition does for an element of a list.
+// some holds where the condition does for an element of a list. Its elements stand at a depth that is
+// known when the condition is read: a scene is handed on by value, so that what a named rule goes through
+// does not disturb the lists around it.
 type some struct {
-	list place
-	of   condition
+	list  place
+	depth int
+	of    condition
 }
 
 func (x some) judge(s scene) judgement {
@@ -127,9 +129,8 @@ func (x some) judge(s scene) judgement {
 		return no
 	}
 	result := no
-	s.depth++
 	for i := range list.Len() {
-		s.elements[s.depth-1] = list.Index(i)
+		s.elements[x.depth-1] = list.Index(i)
 		switch x.of.judge(s) {
 		case yes:
 			return yes

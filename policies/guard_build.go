@@ -3,6 +3,7 @@ package policies
 import (
 	"maps"
 	"reflect"
+	"slices"
 
 	"github.com/open-policy-agent/opa/v1/ast"
 )
@@ -101,7 +102,7 @@ func (r reader) body(b ast.Body, c setting) condition {
 				delete(inner.other, v)
 				inner.known[v] = standsFor{place{element: inner.depth}, list.of.Elem()}
 			}
-			return append(conditions, some{list.place, r.rest(b[i+1:], inner)})
+			return append(conditions, some{list.place, inner.depth, r.rest(b[i+1:], inner)})
 		}
 		conditions = append(conditions, r.expression(e, c))
 	}
@@ -124,7 +125,7 @@ func (r reader) rest(b ast.Body, c setting) condition {
 				delete(c.other, v)
 				c.known[v] = standsFor{place{element: c.depth}, list.of.Elem()}
 			}
-			return append(conditions, some{list.place, r.rest(b[i+1:], c)})
+			return append(conditions, some{list.place, c.depth, r.rest(b[i+1:], c)})
 		}
 		conditions = append(conditions, r.expression(e, c))
 	}
@@ -176,6 +177,11 @@ func (c setting) goesThrough(e *ast.Expr) (v ast.Var, list standsFor, ok bool) {
 	if !isIn {
 		return "", list, false
 	}
+	for _, made := range call[1 : len(call)-1] {
+		if _, isVar := made.Value.(ast.Var); !isVar {
+			return "", list, false // a pattern: only some elements are meant
+		}
+	}
 	list, rest, found := c.find(call[len(call)-1])
 	if !found || rest != 0 || list.of.Kind() != reflect.Slice {
 		return "", list, false
@@ -189,10 +195,18 @@ func (r reader) expression(e *ast.Expr, c setting) condition {
 		return open{}
 	}
 	found := r.positive(e, c)
-	if e.Negated {
-		return not{found}
+	if !e.Negated {
+		return found
 	}
-	return found
+	if terms, ok := e.Terms.([]*ast.Term); ok && slices.ContainsFunc(terms[1:], isCall) {
+		return atMost{not{found}} // the call may be made outside the not, and then has to be defined
+	}
+	return not{found}
+}
+
+func isCall(t *ast.Term) bool {
+	_, ok := t.Value.(ast.Call)
+	return ok
 }
 
 // positive is the condition of an expression as it stands without a not.
@@ -296,7 +310,7 @@ func (c setting) listed(terms []*ast.Term) (condition, bool) {
 	var among anyOf
 	for _, t := range set.Slice() {
 		right, plain := c.operand(t)
-		if !plain {
+		if !plain || right.constant == nil {
 			return nil, false
 		}
 		among = append(among, comparison{"equal", left, right})
@@ -392,7 +406,7 @@ func (r reader) call(terms []*ast.Term, c setting) (condition, bool) {
 					inner.other[v] = true
 				}
 			}
-			alternatives = append(alternatives, result(one, r.body(one.Body, inner)))
+			alternatives = append(alternatives, result(one, r.body(one.Body, inner), rule.Else != nil))
 		}
 	}
 	if len(alternatives) == 0 {
@@ -403,9 +417,9 @@ func (r reader) call(terms []*ast.Term, c setting) (condition, bool) {
 }
 
 // result is what a body's condition says of its rule: that it is defined, and true if that is all it
-// can be.
-func result(rule *ast.Rule, body condition) condition {
-	if v := rule.Head.Value; v == nil || v.Equal(ast.BooleanTerm(true)) {
+// can be. In a chain of else an earlier body may have decided.
+func result(rule *ast.Rule, body condition, chained bool) condition {
+	if v := rule.Head.Value; !chained && (v == nil || v.Equal(ast.BooleanTerm(true))) {
 		return body
 	}
 	return atMost{body}
@@ -432,6 +446,10 @@ func (r reader) there(terms []*ast.Term, c setting) condition {
 				ref, isRef := x.Value.(ast.Ref)
 				if isRef && len(ref) > 1 {
 					found = append(found, r.members(ref[0], c)) // [… | …][0]
+				}
+				if p, rest, ok := c.find(x); ok { // it may be false, and is there all the same
+					found = append(found, atMost{defined{p.place, rest > 0}})
+					return true
 				}
 				if _, isVar := x.Value.(ast.Var); isRef || isVar {
 					found = append(found, atMost{r.stands(x, c)})
@@ -494,7 +512,7 @@ func (r reader) bodies(name string) condition {
 			if one.Default || len(one.Head.Args) > 0 || one.Head.Key != nil || len(one.Head.Ref()) != 1 {
 				return open{} // always there, or there for each argument or member apart
 			}
-			alternatives = append(alternatives, result(one, r.body(one.Body, setting{topic: topicOf(name)})))
+			alternatives = append(alternatives, result(one, r.body(one.Body, setting{topic: topicOf(name)}), rule.Else != nil))
 		}
 	}
 	return alternatives

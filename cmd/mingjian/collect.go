@@ -24,6 +24,7 @@ type collectCommand struct {
 	where
 	workflowPlace
 	ruled
+	outside
 	Group  string `help:"Kafka consumer group; collectors in the same one share the partitions." default:"${group}"`
 	Listen string `help:"Address for /healthz, /readyz and /metrics; none by default." placeholder:"HOST:PORT"`
 }
@@ -34,6 +35,10 @@ func (*collectCommand) Help() string {
 
 // Run collects until the context ends.
 func (c *collectCommand) Run(ctx context.Context, log *slog.Logger) error {
+	classifier, err := c.classifier()
+	if err != nil {
+		return err
+	}
 	brokers, err := c.brokers()
 	if err != nil {
 		return err
@@ -65,7 +70,7 @@ func (c *collectCommand) Run(ctx context.Context, log *slog.Logger) error {
 		return err
 	}
 	options := collecting(brokers, store, keys, rules, log)
-	options.Group = c.Group
+	options.Group, options.Classifier = c.Group, classifier
 	if c.Listen != "" {
 		listener, err := embedded.Listen(ctx, c.Listen, c.Listen, "--listen")
 		if err != nil {

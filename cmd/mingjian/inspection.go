@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"path/filepath"
+	"strings"
 
 	"golang.org/x/sync/errgroup"
 
@@ -69,11 +70,21 @@ func (d desk) Missing(ctx context.Context, picks []sampling.Pick) ([]sampling.Pi
 	return missing, nil
 }
 
+// spoken is the language that a conversation is most likely held in, by the customer's country: sources
+// do not report it, and inspectors are found by it.
+var spoken = map[string]string{"CN": "zh", "ES": "es", "US": "en", "KR": "ko"}
+
+// country is a jurisdiction without its region.
+func country(jurisdiction string) string {
+	code, _, _ := strings.Cut(jurisdiction, "-")
+	return code
+}
+
 // asTask is the review of a pick.
 func asTask(p sampling.Pick) review.NewTask {
 	t := review.NewTask{
 		Key: p.ID, Tenant: p.Tenant, BusinessLine: p.BusinessLine, Channel: p.Channel, BotVersion: p.BotVersion,
-		Jurisdiction: p.Jurisdiction, SessionID: p.SessionID, LotID: p.LotID, Kind: review.Kind(p.Kind),
+		Jurisdiction: p.Jurisdiction, Language: spoken[country(p.Jurisdiction)], SessionID: p.SessionID, LotID: p.LotID, Kind: review.Kind(p.Kind),
 		Reason: p.Reason, ClosedAt: p.ClosedAt, ReasonAt: p.ReasonAt,
 	}
 	// A conversation that the record heard of long after it ended is due from then on.

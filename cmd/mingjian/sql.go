@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"reflect"
+	"regexp"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -38,6 +39,9 @@ func (c *sqlCommand) Run(ctx context.Context) error {
 	}
 	if strings.TrimSpace(c.Query) == "" {
 		return errors.New("the query is empty: try \"SELECT rule, count() FROM mingjian.findings_v GROUP BY rule\"")
+	}
+	if ownFormat.MatchString(c.Query) {
+		return errors.New("leave FORMAT out of the query: --json prints JSON, --csv prints CSV")
 	}
 	store, err := c.open(ctx, embedded.ReaderUser)
 	if err != nil {
@@ -79,6 +83,9 @@ func (c *sqlCommand) Run(ctx context.Context) error {
 	}
 	return out.end()
 }
+
+// ownFormat finds a FORMAT clause: rows come in the driver's own format, and another cannot be read.
+var ownFormat = regexp.MustCompile(`(?i)\sFORMAT\s+\w+\s*;?\s*$`)
 
 // table prints rows in one format.
 type table interface {

@@ -28,6 +28,7 @@ const defaultListen = "127.0.0.1:8080"
 
 type upCommand struct {
 	ruled
+	outside
 	Data             string `help:"Data directory. Default: mingjian (with --demo: mingjian-demo) below the user's data directory." placeholder:"DIR"`
 	Demo             bool   `help:"Play a contact centre from the scenarios, with planted violations."`
 	Seed             uint64 `help:"Seed of the demo's choices." default:"1"`
@@ -69,6 +70,10 @@ func (c *upCommand) Validate() error {
 }
 
 func (c *upCommand) run(ctx context.Context, log *slog.Logger) error {
+	classifier, err := c.classifier()
+	if err != nil {
+		return err
+	}
 	if c.Data == "" {
 		dir, err := dataDirectory(c.Demo)
 		if err != nil {
@@ -112,7 +117,7 @@ func (c *upCommand) run(ctx context.Context, log *slog.Logger) error {
 	defer stopAbove()
 	stopped := context.AfterFunc(below, stopAbove) // a server that cannot be kept running ends everything
 	defer stopped()
-	err = c.application(above, endpoints, listener, log)
+	err = c.application(above, endpoints, listener, classifier, log)
 	stopBelow()
 	if e := servers.Wait(); e != nil && ctx.Err() == nil {
 		return e
@@ -121,7 +126,7 @@ func (c *upCommand) run(ctx context.Context, log *slog.Logger) error {
 }
 
 // application runs collector, console and demo over the servers until ctx ends.
-func (c *upCommand) application(ctx context.Context, endpoints embedded.Endpoints, listener net.Listener, log *slog.Logger) error {
+func (c *upCommand) application(ctx context.Context, endpoints embedded.Endpoints, listener net.Listener, classifier collector.Classifier, log *slog.Logger) error {
 	options, err := embeddedStore(c.Data, endpoints, embedded.WriterUser)
 	if err != nil {
 		return err
@@ -148,6 +153,7 @@ func (c *upCommand) application(ctx context.Context, endpoints embedded.Endpoint
 		return err
 	}
 	collecting := collecting(brokers, record, keys, rules, log)
+	collecting.Classifier = classifier
 	service := auditService{dir: c.Data, db: db, listener: listener, brokers: brokers, record: record, warehouse: endpoints.ClickHouse, rules: rules, health: collecting.Health, log: log}
 	if err := service.start(ctx, group); err != nil {
 		return err

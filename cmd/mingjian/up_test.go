@@ -212,6 +212,7 @@ func TestRefusals(t *testing.T) {
 		"a directory in use":      {append(slices.Clone(free), "--data", busy.data), nil, "another"},
 		"a file as directory":     {append(slices.Clone(free), "--data", filepath.Join(plain, "data")), nil, "--data"},
 		"a read-only file system": {append(slices.Clone(free), "--data", "/proc/mingjian"), nil, "--data"},
+		"half a classifier":       {append(slices.Clone(free), "--data", filepath.Join(dir, "idle-f"), "--classifier-url", "https://models.example.com/v1"), nil, "--classifier-model"},
 		"no npm and no library": {append(slices.Clone(free), "--data", filepath.Join(dir, "idle-d")),
 			[]string{"PATH=" + dir, "XDG_CACHE_HOME=" + filepath.Join(dir, "cache"), "MINGJIAN_LIBCHDB="}, "npm"},
 		"no network": {append(slices.Clone(free), "--data", filepath.Join(dir, "idle-e")),

@@ -27,9 +27,11 @@ const (
 	FlagTextNUL = "text_nul" // the text held NUL, which was removed
 )
 
-// wire is an Event as it is read: its ts field may be a text or a number.
+// wire is an Event as it is read: its ts field may be a text or a number. A field that has the name of
+// the collector's own is one that the model does not list.
 type wire struct {
-	TS moment `json:"ts"`
+	TS         moment         `json:"ts"`
+	Classified jsontext.Value `json:"classified"`
 	*Event
 }
 
@@ -51,6 +53,7 @@ func Decode(key, value []byte, now time.Time) (*Event, *Reject) {
 	if err := json.Unmarshal(value, &w); err != nil {
 		return nil, explain(err, value)
 	}
+	e.unlisted("classified", w.Classified)
 	if r := identify(e, &w.TS, key, now); r != nil {
 		return nil, r
 	}
@@ -186,6 +189,19 @@ func (e *Event) settleValues() {
 			// order numbers with 18 digits do not survive a float64.
 			_ = v.Format(jsontext.ReorderRawObjects(true))
 		}
+	}
+}
+
+// unlisted puts a field among those that the model does not list. One that is null was not reported.
+func (e *Event) unlisted(name string, value jsontext.Value) {
+	if len(value) == 0 || value.Kind() == 'n' {
+		return
+	}
+	member := fmt.Appendf(nil, "{%q:%s", name, value)
+	if rest := bytes.TrimLeft(bytes.TrimPrefix(bytes.TrimSpace(e.Extra), []byte("{")), " \t\r\n"); len(rest) > 1 {
+		e.Extra = append(append(member, ','), rest...)
+	} else {
+		e.Extra = append(member, '}')
 	}
 }
 

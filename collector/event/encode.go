@@ -10,10 +10,12 @@ import (
 
 // Encode writes an event as one message of the stream: fields in the model's order, absent ones left
 // out, ts in epoch milliseconds. Decode gives the same event back, except that TextBytes and Flags
-// speak of the text that is there. It fails on values that JSON cannot hold (a text that is not
+// speak of the text that is there. Classified is the collector's own and not written. It fails on values that JSON cannot hold (a text that is not
 // UTF-8, a number that is not finite, Labels or Extra that are not JSON objects).
 func Encode(e *Event) ([]byte, error) {
-	b, err := json.Marshal(e)
+	sent := *e
+	sent.Classified = nil
+	b, err := json.Marshal(&sent)
 	if err != nil {
 		return nil, fmt.Errorf("encode event %s: %w", quote(e.ID), err)
 	}

@@ -56,6 +56,10 @@ type Event struct {
 	TicketID  string     `json:"ticket_id,omitzero"`
 	Due       string     `json:"due,omitzero"`
 
+	// Classified is the collector's own: what an outside classifier said of the text; nil where none
+	// was asked. A stored event keeps it; a message of the stream never brings it, see Decode.
+	Classified *Classified `json:"classified,omitzero"`
+
 	// Labels is ground truth from a source or the demo. It is stored, and never shown to detectors
 	// or policies.
 	Labels jsontext.Value `json:"labels,omitzero"`
@@ -245,6 +249,13 @@ type Unlabeled struct {
 	LogID       string `json:"log_id,omitzero"`
 
 	Extra jsontext.Value `json:",embed"` // fields of this object that the model does not list
+}
+
+// Classified is what an outside classifier said of a text, or that it failed to.
+type Classified struct {
+	By      string   `json:"by"`               // the model that was asked
+	Signals []string `json:"signals,omitzero"` // names of package signal; none: it found nothing
+	Failed  string   `json:"failed,omitzero"`  // why there is no answer; the built-in one stands then
 }
 
 // Position is where an event stands in the stream.

@@ -151,7 +151,11 @@ func (i *Inspector) Deadline(ctx context.Context, s *session.State) (Outcome, er
 }
 
 func (i *Inspector) signals(e *event.Event) signal.Set {
-	return i.detector.Detect(e.Actor.Role, e.Text)
+	found := i.detector.Detect(e.Actor.Role, e.Text)
+	if c := e.Classified; c != nil && c.Failed == "" {
+		found = found.Answered(e.Actor.Role, signal.Named(c.Signals))
+	}
+	return found
 }
 
 // admit refuses an event that names another tenant than its session has. The one way to move is a

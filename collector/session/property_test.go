@@ -2,6 +2,7 @@ package session
 
 import (
 	"cmp"
+	"encoding/json"
 	"fmt"
 	"reflect"
 	"runtime"
@@ -132,6 +133,46 @@ func TestSnapshotGoesOn(t *testing.T) {
 			}
 		}
 		equal(t, got, &read)
+	})
+}
+
+// What Fold and Advance say has changed is what has changed, field by field. A group of facts that was
+// changed in place, instead of in a copy, would be like what it was before, and its rules not be asked.
+func TestChangesAreTold(t *testing.T) {
+	fields := func(f *policies.Facts) map[string]string {
+		text, err := json.Marshal(f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var raw map[string]json.RawMessage
+		if err := json.Unmarshal(text, &raw); err != nil {
+			t.Fatal(err)
+		}
+		out := map[string]string{}
+		for name, value := range raw {
+			if string(value) == "[]" {
+				value = []byte("null")
+			}
+			out[name] = string(value)
+		}
+		return out
+	}
+	rapid.Check(t, func(t *rapid.T) {
+		s := New("s", "")
+		for i, p := range inOrder(conversation(t)) {
+			before := fields(&s.Facts)
+			var told policies.Fields
+			if at := s.IdleAt(); at != 0 && rapid.IntRange(0, 9).Draw(t, "pause") == 0 {
+				told = s.Advance(min(at, p.o.At))
+			} else {
+				told = s.Fold(&p.e, p.o, p.found, nil)
+			}
+			for name, now := range fields(&s.Facts) {
+				if changed := now != before[name]; changed != (told&policies.Field(name) != 0) {
+					t.Fatalf("step %d: %s changed: %v, told: %v\nbefore %s\nafter  %s", i, name, changed, !changed, before[name], now)
+				}
+			}
+		}
 	})
 }
 

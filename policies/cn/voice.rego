@@ -86,7 +86,7 @@ finding contains {
 		"fastest": data.mingjian.params.cn.label_fastest,
 	},
 } if {
-	input.session.voice.spoken_at > 0
+	input.session.voice.spoken_ms > 0
 	input.session.channel == "phone"
 	in_force
 	off_speed

@@ -148,7 +148,7 @@ finding contains {
 	"subject": input.session.closed_id,
 	"at": input.session.closed,
 	"facts": {
-		"waiting_since": min(waiting),
+		"waiting_since_at": min(waiting),
 		"closed_by": input.session.closed_by,
 		"reason": input.session.closed_as,
 	},

@@ -116,7 +116,7 @@ test_cut_while_a_request_was_open if {
 		"status": "draft",
 		"subject": "end",
 		"at": 2060000,
-		"facts": {"waiting_since": 2000000, "closed_by": "system", "reason": "ended"},
+		"facts": {"waiting_since_at": 2000000, "closed_by": "system", "reason": "ended"},
 	} with input as fixture.asked_of([{"ended_at": 2060000}], 2060000, closed("system", 2060000))
 	"es-cut-while-waiting" in ids with input as fixture.asked_of([{"ended_at": 2060000}], 2060000, closed("bot", 2060000))
 }

@@ -1,0 +1,121 @@
+package policies_test
+
+import (
+	"fmt"
+	"reflect"
+	"testing"
+	"testing/fstest"
+
+	"pgregory.net/rapid"
+
+	"mingjian/policies"
+)
+
+// shapes are conditions that a guard could easily misread.
+var shapes = []string{
+	`denied(input.session.accessible)`,
+	`not denied(input.session.accessible)`,
+	`input.session.accessible == nothing(1)`,
+	`some wait in input.session.human.waits
+	due_back
+	wait.joined_at > 0`,
+	`some wait in input.session.human.waits
+	some callback in input.session.callbacks
+	wait.asked == callback.id`,
+	`not chained`,
+	`chained`,
+	`"e-1" in {"e-1", input.session.entrance.told}`,
+	`not "e-1" in {"e-1", input.session.entrance.told}`,
+	`some 1, wait in input.session.human.waits
+	wait.asked_at > 0`,
+	`not count(input.session.complaints.filed) > 1`,
+	`count(input.session.human.waits) == 2`,
+	`not usual`,
+	`usual`,
+	`texts := 5
+	texts > 3`,
+	`waits := input.session.human.waits
+	not waits[0].joined_at > 0`,
+	`count(named) == 0`,
+	`count(named) > 0`,
+	`input.session.elder == null`,
+	`not input.session.elder`,
+	`input.session.resolved != false`,
+	`input.session.entrance.notice != true`,
+	`not input.session.entrance.notice == true`,
+	`min([wait.asked_at | some wait in input.session.human.waits]) > 0`,
+	`[wait | some wait in input.session.human.waits; wait.ended_at == 0][0].asked_at >= 0`,
+	`every wait in input.session.human.waits { wait.joined_at == 0 }`,
+	`input.session.channel in {"phone", "app"}
+	not input.session.industry in {"telecom", "bank"}`,
+	`input.session.opened + 1000 > input.now`,
+	`input.session.opened >= input.now`,
+	`input.tenant.failure_threshold == null`,
+	`not input.tenant.large_business`,
+}
+
+const shapedRules = `
+denied(x) if not x
+
+nothing(_) := false
+
+due_back if {
+	some callback in input.session.callbacks
+	callback.due > 0
+}
+
+chained := false if {
+	input.session.accessible
+} else := true if {
+	input.session.bot.texts >= 0
+}
+
+default usual := false
+
+usual if input.session.bot.texts > 1
+
+named contains wait.asked if {
+	some wait in input.session.human.waits
+	wait.joined_at > 0
+}
+`
+
+// Each shape, alone in a topic: with its guard it says what it says without.
+func TestGuardsReadEveryShape(t *testing.T) {
+	files := shipped(t)
+	topic := string(files["quality/apology.rego"].Data) + shapedRules
+	for i, shape := range shapes {
+		topic += fmt.Sprintf("\nnot_assessable contains {\"id\": \"q-apology-loop\", \"reason\": \"shape %d\"} if {\n\t%s\n}\n", i, shape)
+	}
+	files["quality/apology.rego"] = &fstest.MapFile{Data: []byte(topic)}
+	b, err := policies.Load(files)
+	if err != nil {
+		t.Fatal(err)
+	}
+	guarded, err := policies.NewEngine(t.Context(), b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	open, err := policies.Unguarded(t.Context(), b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx := t.Context()
+	rapid.Check(t, func(t *rapid.T) {
+		in := policies.Input{
+			Session: anyFacts().Draw(t, "facts"), Tenant: "t", Changed: policies.AllFields,
+			Now: rapid.Int64Range(opened, opened+400_000).Draw(t, "now"),
+		}
+		want, err := open.Check(ctx, &in)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := guarded.Check(ctx, &in)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if g, w := about(got, want), about(want, got); !reflect.DeepEqual(g.not, w.not) {
+			t.Fatalf("with guards %v\nwithout %v", g.not, w.not)
+		}
+	})
+}
