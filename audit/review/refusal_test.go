@@ -3,6 +3,7 @@ package review_test
 import (
 	"context"
 	"encoding/json"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -323,5 +324,47 @@ func TestABlindPairThatAgreesIsSettledAtOnce(t *testing.T) {
 		if agreements, err := d.Agreements(chen, "", start, start.Add(time.Hour)); err != nil || len(agreements) != 1 || agreements[0].State != "agreed" {
 			t.Errorf("the agreements are %+v, %v", agreements, err)
 		}
+	})
+}
+
+// What is listed to an inspector does not tell them which reviews are compared: not by the session
+// standing there twice, and not by a sample that has no lot but a rule for its reason.
+func TestAnInspectorCannotTellABlindPairFromItsList(t *testing.T) {
+	storetest.OnEach(t, func(t *testing.T, dsn string) {
+		d := open(t, dsn, func(o *review.Options) { o.BlindShare = share(1) })
+		must := sample("s-1")
+		must.Kind, must.LotID, must.Reason = review.Mandatory, "", "complaint.filed"
+		firstID := d.open(must, sample("s-2"))[0]
+		li, zhao := d.inspector("li"), d.inspector("zhao")
+		sees := func(who context.Context, q review.Query, want ...string) (items []review.Task) {
+			t.Helper()
+			q.Limit = 10
+			page, err := d.List(who, q)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var got []string
+			for _, item := range page.Items {
+				got = append(got, item.SessionID+" "+string(item.Kind))
+			}
+			slices.Sort(got)
+			if !slices.Equal(got, want) {
+				t.Errorf("%v is listed, want %v", got, want)
+			}
+			return page.Items
+		}
+		sees(li, review.Query{}, "s-1 mandatory", "s-2 sample")
+		d.submit(li, d.claim(li, firstID), answer(nil))
+		sees(li, review.Query{}, "s-1 mandatory", "s-2 sample")
+		second := sees(zhao, review.Query{Kinds: []review.Kind{review.Mandatory}}, "s-1 mandatory")
+		sees(zhao, review.Query{Kinds: []review.Kind{review.Sample}}, "s-2 sample")
+		sees(zhao, review.Query{Kinds: []review.Kind{review.BlindSecond}})
+		if len(second) == 1 && second[0].ID == firstID {
+			t.Error("the first half is listed to somebody else after it was submitted")
+		}
+		if len(second) == 1 && d.claim(zhao, second[0].ID).Kind != review.Mandatory {
+			t.Error("the second half of a mandatory review changes its kind when it is claimed")
+		}
+		sees(zhao, review.Query{Inspector: "zhao"}, "s-1 mandatory")
 	})
 }

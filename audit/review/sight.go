@@ -32,7 +32,7 @@ func (r *Reviews) person(ctx context.Context) (person, error) {
 func (w *where) ofTenant(who person) { w.equal("tenant", who.Tenant) }
 
 // visible cuts to what a person may see: an inspector what they have claimed at some time, and what
-// they may claim once nobody holds it.
+// they may claim once nobody holds it, of a blind pair the first half for as long as that is to do.
 func (w *where) visible(who person) {
 	w.ofTenant(who)
 	if who.oversees {
@@ -45,6 +45,8 @@ func (w *where) visible(who person) {
 		func(w *where) {
 			w.add("state IN ('open', 'claimed')")
 			w.suits(who)
+			// Whoever saw both halves of a pair beside each other would know that it is one.
+			w.add("(kind <> 'blind_second' OR assignee = ? OR NOT EXISTS (SELECT 1 FROM reviews f WHERE f.id = reviews.pair_id AND f.state IN ('open', 'claimed')))", who.ID)
 		})
 }
 
@@ -81,22 +83,31 @@ func (t *Task) sealed() bool {
 // expired reports whether a claim ran out.
 func (t *Task) expired(now time.Time) bool { return t.State == Claimed && !t.ClaimUntil.After(now) }
 
-// disguised are the kinds that an inspector sees as a sample.
+// disguised are the kinds that an inspector sees as what is reviewed once: a sample where the task has
+// a lot, as every sample has, and mandatory where it has none.
 var disguised = []Kind{BlindSecond, Calibration}
+
+// shownKind is a task's kind as an inspector sees it, for a query.
+const shownKind = `CASE WHEN kind NOT IN ('blind_second', 'calibration') THEN kind WHEN lot_id <> '' THEN 'sample' ELSE 'mandatory' END`
+
+// shownKind is a task's kind as an inspector sees it.
+func (t *Task) shownKind() Kind {
+	switch {
+	case !slices.Contains(disguised, t.Kind):
+		return t.Kind
+	case t.LotID != "":
+		return Sample
+	}
+	return Mandatory
+}
 
 // kinds filters by kind as the person knows it.
 func (w *where) kinds(who person, list []Kind) {
-	if !who.oversees {
-		known := slices.DeleteFunc(slices.Clone(list), func(k Kind) bool { return slices.Contains(disguised, k) })
-		if slices.Contains(known, Sample) {
-			known = append(known, disguised...)
-		}
-		if len(list) > 0 && len(known) == 0 {
-			known = []Kind{""} // nothing that they know of
-		}
-		list = known
+	if who.oversees {
+		w.in("kind", texts(list))
+		return
 	}
-	w.in("kind", texts(list))
+	w.in(shownKind, texts(list))
 }
 
 // as cuts a task to what a person may see of it.
@@ -113,7 +124,7 @@ func (r *Reviews) as(who person, t Task) Task {
 	}
 	// Whoever knows that a review is compared with another works differently.
 	if !who.oversees && slices.Contains(disguised, t.Kind) {
-		t.Kind, t.Assignee = Sample, ""
+		t.Kind, t.Assignee = t.shownKind(), ""
 	}
 	if t.sealed() || !who.oversees {
 		t.PairID = ""

@@ -103,7 +103,7 @@ type Task struct {
 	Language     string          `json:"language"`
 	SessionID    string          `json:"session_id"`
 	LotID        string          `json:"lot_id,omitempty"`
-	Kind         Kind            `json:"kind" doc:"mandatory, sample, systemic, blind_second, adjudication or calibration. An inspector sees a blind second and a calibration as what they look like: a sample"`
+	Kind         Kind            `json:"kind" doc:"mandatory, sample, systemic, blind_second, adjudication or calibration. An inspector sees a blind second and a calibration as what they look like: a sample, or mandatory outside a lot"`
 	Reason       string          `json:"reason"`
 	Card         CardRef         `json:"card" doc:"The score card that a verdict answers"`
 	PairID       string          `json:"pair_id,omitempty" doc:"The first task of a blind pair; shown once both are in"`

@@ -14,15 +14,27 @@ func (t Terms) Window(at time.Time) (from, to time.Time) {
 // windowAt is the window that a moment lies in.
 func (t Terms) windowAt(at time.Time) window {
 	local := at.In(t.Zone)
-	return t.windowFrom(time.Date(local.Year(), local.Month(), local.Day(), local.Hour()/t.LotHours*t.LotHours, 0, 0, 0, t.Zone))
+	return t.windowFrom(onClock(local, local.Hour()/t.LotHours*t.LotHours))
 }
 
 // windowFrom is the window that begins at a moment. It ends on the clock, so that it is an hour longer
 // or shorter where the zone puts its clocks back or forward.
 func (t Terms) windowFrom(from time.Time) window {
 	local := from.In(t.Zone)
-	hour := local.Hour()/t.LotHours*t.LotHours + t.LotHours
-	return window{from: local, to: time.Date(local.Year(), local.Month(), local.Day(), hour, 0, 0, 0, t.Zone)}
+	return window{from: local, to: onClock(local, local.Hour()/t.LotHours*t.LotHours+t.LotHours)}
+}
+
+// onClock is when the clock of a moment's zone shows an hour of that day; 24 is the next day's first.
+// Where the zone puts its clocks forward past that hour, it is the moment at which it does so:
+// time.Date may then give one before it, and a window would end where it began.
+func onClock(day time.Time, hour int) time.Time {
+	at := time.Date(day.Year(), day.Month(), day.Day(), hour, 0, 0, 0, day.Location())
+	asked := time.Date(day.Year(), day.Month(), day.Day(), hour, 0, 0, 0, time.UTC)
+	shown := time.Date(at.Year(), at.Month(), at.Day(), at.Hour(), at.Minute(), 0, 0, time.UTC)
+	if shown.Before(asked) {
+		at = at.Add(asked.Sub(shown))
+	}
+	return at
 }
 
 // day is a day of a zone.
@@ -35,15 +47,18 @@ func dayAt(at time.Time, zone *time.Location) day {
 	return day{zone, at.In(zone).Format(time.DateOnly)}
 }
 
-func (d day) begins() time.Time {
-	at, err := time.ParseInLocation(time.DateOnly, d.name, d.zone)
+func (d day) begins() time.Time { return d.hour(0) }
+
+func (d day) ends() time.Time { return d.hour(24) }
+
+// hour is when the day's clock shows an hour.
+func (d day) hour(n int) time.Time {
+	at, err := time.Parse(time.DateOnly, d.name)
 	if err != nil {
 		panic("sampling: a day that is none: " + d.name) // days are made by dayAt
 	}
-	return at
+	return onClock(time.Date(at.Year(), at.Month(), at.Day(), 12, 0, 0, 0, d.zone), n)
 }
-
-func (d day) ends() time.Time { return d.begins().AddDate(0, 0, 1) }
 
 func (d day) next() day { return dayAt(d.ends(), d.zone) }
 

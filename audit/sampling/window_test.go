@@ -30,3 +30,34 @@ func TestWindowsFollowTheZonesClock(t *testing.T) {
 		}
 	}
 }
+
+// Where the clocks are put forward, every window ends after it began and the next begins there, also
+// in zones in which that happens at midnight.
+func TestWindowsGoOnWhereTheClocksAreForward(t *testing.T) {
+	for name, day := range map[string]string{
+		"America/New_York": "2026-03-08", "Europe/Madrid": "2026-03-29", "America/Santiago": "2026-09-06", "Atlantic/Azores": "2026-03-29", "Africa/Cairo": "2026-04-24",
+	} {
+		zone, err := time.LoadLocation(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, hours := range []int{1, 2, 3, 24} {
+			terms := sampling.Terms{Zone: zone, LotHours: hours}
+			noon, err := time.ParseInLocation("2006-01-02 15", day+" 12", zone)
+			if err != nil {
+				t.Fatal(err)
+			}
+			at, _ := terms.Window(noon.AddDate(0, 0, -1))
+			for end := noon.AddDate(0, 0, 1); at.Before(end); {
+				from, to := terms.Window(at)
+				if !from.Equal(at) || !to.After(from) {
+					t.Fatalf("%s, lots of %d h: the window at %s is from %s to %s", name, hours, at.In(zone), from, to)
+				}
+				if before, _ := terms.Window(to.Add(-time.Millisecond)); !before.Equal(from) {
+					t.Fatalf("%s, lots of %d h: the window from %s is said to begin at %s", name, hours, from, before)
+				}
+				at = to
+			}
+		}
+	}
+}
