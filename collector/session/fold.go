@@ -81,6 +81,7 @@ func (s *State) Fold(e *event.Event, o Order, found signal.Set, d *signal.Detect
 	s.close(e)
 	s.Newest = o
 	s.Now = max(s.Now, e.At)
+	s.idle(s.Now) // time that was let pass before this event came has passed after it too
 	return s.Facts.Changed(&before)
 }
 
