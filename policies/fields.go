@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/bits"
 	"reflect"
+	"slices"
 	"strings"
 
 	"github.com/open-policy-agent/opa/v1/ast"
@@ -87,7 +88,7 @@ func reads(t topic) (Fields, error) {
 		}
 		key, ok := refKey(r, 1)
 		switch {
-		case !ok || !contains(inputKeys, key):
+		case !ok || !slices.Contains(inputKeys, key):
 			wrong("a rule looks at input.session.<field>, input.tenant and input.now; a finding follows from those alone")
 		case key == "session":
 			name, ok := refKey(r, 2)
@@ -114,15 +115,6 @@ func refKey(r ast.Ref, i int) (string, bool) {
 	}
 	s, ok := r[i].Value.(ast.String)
 	return string(s), ok
-}
-
-func contains(list []string, s string) bool {
-	for _, x := range list {
-		if x == s {
-			return true
-		}
-	}
-	return false
 }
 
 func jsonName(f reflect.StructField) string {

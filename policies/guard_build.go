@@ -53,24 +53,6 @@ type reader struct {
 	read map[string]condition
 }
 
-// setting is where an expression stands.
-type setting struct {
-	topic string // data.mingjian.<pack>.<topic>
-	// known are the variables that stand for a place; of others in the body only OPA knows.
-	known map[ast.Var]standsFor
-	other map[ast.Var]bool
-	depth int // lists gone through
-}
-
-// standsFor is what a variable means: a place, and the type of what is there.
-type standsFor struct {
-	place
-	of reflect.Type
-}
-
-// maxDepth is how many lists deep a scene goes.
-const maxDepth = len(scene{}.elements)
-
 // body is the condition of a body. A list of facts that it goes through takes in what follows.
 func (r reader) body(b ast.Body, c setting) condition {
 	c.known, c.other = maps.Clone(c.known), maps.Clone(c.other)
@@ -86,27 +68,7 @@ func (r reader) body(b ast.Body, c setting) condition {
 			c.other[v] = true
 		}
 	}
-	var conditions all
-	for i, e := range b {
-		if v, p, ok := c.alias(e); ok {
-			delete(c.other, v)
-			c.known[v] = p
-			conditions = append(conditions, defined{p.place, false})
-			continue
-		}
-		if v, list, ok := c.goesThrough(e); ok {
-			inner := c
-			inner.known, inner.other = maps.Clone(c.known), maps.Clone(c.other)
-			inner.depth++
-			if v != "" {
-				delete(inner.other, v)
-				inner.known[v] = standsFor{place{element: inner.depth}, list.of.Elem()}
-			}
-			return append(conditions, some{list.place, inner.depth, r.rest(b[i+1:], inner)})
-		}
-		conditions = append(conditions, r.expression(e, c))
-	}
-	return conditions
+	return r.rest(b, c)
 }
 
 // rest is the condition of the rest of a body, whose variables are known already.
@@ -119,7 +81,7 @@ func (r reader) rest(b ast.Body, c setting) condition {
 			conditions = append(conditions, defined{p.place, false})
 			continue
 		}
-		if v, list, ok := c.goesThrough(e); ok && c.depth < maxDepth {
+		if v, list, ok := c.goesThrough(e); ok {
 			c.depth++
 			if v != "" {
 				delete(c.other, v)
@@ -130,64 +92,6 @@ func (r reader) rest(b ast.Body, c setting) condition {
 		conditions = append(conditions, r.expression(e, c))
 	}
 	return conditions
-}
-
-// assigned are the variables that an expression makes.
-func assigned(e *ast.Expr) (vars []ast.Var) {
-	take := func(t *ast.Term) {
-		ast.WalkVars(t, func(v ast.Var) bool {
-			vars = append(vars, v)
-			return false
-		})
-	}
-	if e.IsAssignment() {
-		take(e.Operand(0))
-	}
-	if d, ok := e.Terms.(*ast.SomeDecl); ok {
-		for _, s := range d.Symbols {
-			if call, isIn := s.Value.(ast.Call); isIn { // some k, v in x: makes all but the last
-				for _, t := range call[1 : len(call)-1] {
-					take(t)
-				}
-				continue
-			}
-			take(s)
-		}
-	}
-	return vars
-}
-
-// alias reads x := <a place of the facts>.
-func (c setting) alias(e *ast.Expr) (v ast.Var, p standsFor, ok bool) {
-	if !e.IsAssignment() || e.Negated || len(e.With) > 0 {
-		return "", p, false
-	}
-	v, isVar := e.Operand(0).Value.(ast.Var)
-	p, rest, found := c.find(e.Operand(1))
-	return v, p, isVar && found && rest == 0
-}
-
-// goesThrough reads some x in <a list of the facts>; v is "" where the element has no name of its own.
-func (c setting) goesThrough(e *ast.Expr) (v ast.Var, list standsFor, ok bool) {
-	d, isSome := e.Terms.(*ast.SomeDecl)
-	if !isSome || len(d.Symbols) != 1 || len(e.With) > 0 || c.depth >= maxDepth {
-		return "", list, false
-	}
-	call, isIn := d.Symbols[0].Value.(ast.Call)
-	if !isIn {
-		return "", list, false
-	}
-	for _, made := range call[1 : len(call)-1] {
-		if _, isVar := made.Value.(ast.Var); !isVar {
-			return "", list, false // a pattern: only some elements are meant
-		}
-	}
-	list, rest, found := c.find(call[len(call)-1])
-	if !found || rest != 0 || list.of.Kind() != reflect.Slice {
-		return "", list, false
-	}
-	v, _ = call[len(call)-2].Value.(ast.Var)
-	return v, list, true
 }
 
 func (r reader) expression(e *ast.Expr, c setting) condition {
@@ -202,11 +106,6 @@ func (r reader) expression(e *ast.Expr, c setting) condition {
 		return atMost{not{found}} // the call may be made outside the not, and then has to be defined
 	}
 	return not{found}
-}
-
-func isCall(t *ast.Term) bool {
-	_, ok := t.Value.(ast.Call)
-	return ok
 }
 
 // positive is the condition of an expression as it stands without a not.
@@ -263,22 +162,6 @@ func (r reader) stands(t *ast.Term, c setting) condition {
 	return open{}
 }
 
-// compared reads a comparison whose sides are plain.
-func (c setting) compared(terms []*ast.Term) (condition, bool) {
-	if len(terms) != 3 {
-		return nil, false
-	}
-	op := terms[0].Value.String()
-	switch op {
-	case "equal", "neq", "gt", "gte", "lt", "lte":
-	default:
-		return nil, false
-	}
-	left, ok1 := c.operand(terms[1])
-	right, ok2 := c.operand(terms[2])
-	return comparison{op, left, right}, ok1 && ok2
-}
-
 // counted reads count(x) > 0 and count(x) == 0 of a set that rules make.
 func (r reader) counted(terms []*ast.Term, c setting) (condition, bool) {
 	if len(terms) != 3 || !terms[2].Equal(ast.IntNumberTerm(0)) {
@@ -295,87 +178,6 @@ func (r reader) counted(terms []*ast.Term, c setting) (condition, bool) {
 		return not{r.members(call[1], c)}, true
 	}
 	return nil, false
-}
-
-// listed reads x in {a, b} of a place and constants.
-func (c setting) listed(terms []*ast.Term) (condition, bool) {
-	if len(terms) != 3 || terms[0].Value.String() != ast.Member.Name {
-		return nil, false
-	}
-	set, ok := terms[2].Value.(ast.Set)
-	left, plain := c.operand(terms[1])
-	if !ok || !plain {
-		return nil, false
-	}
-	var among anyOf
-	for _, t := range set.Slice() {
-		right, plain := c.operand(t)
-		if !plain || right.constant == nil {
-			return nil, false
-		}
-		among = append(among, comparison{"equal", left, right})
-	}
-	return among, true
-}
-
-func (c setting) operand(t *ast.Term) (o operand, ok bool) {
-	switch v := t.Value.(type) {
-	case ast.Null, ast.Boolean, ast.Number, ast.String:
-		return operand{constant: v}, true
-	case ast.Call:
-		if n, ok := arithmetic(v); ok {
-			return operand{constant: n}, true
-		}
-		if len(v) == 2 && v[0].Value.String() == "count" {
-			if p, rest, ok := c.find(v[1]); ok && rest == 0 && p.of.Kind() == reflect.Slice {
-				return operand{place: &p.place, length: true}, true
-			}
-		}
-		return o, false
-	case ast.Ref:
-		if v.Equal(nowRef) {
-			return operand{now: true}, true
-		}
-	}
-	p, rest, ok := c.find(t)
-	return operand{place: &p.place}, ok && rest == 0
-}
-
-var (
-	nowRef    = ast.MustParseRef("input.now")
-	tenantRef = ast.MustParseRef("input.tenant")
-)
-
-// arithmetic computes what constants come to, such as a parameter in seconds times a thousand.
-func arithmetic(call ast.Call) (ast.Number, bool) {
-	if len(call) != 3 {
-		return "", false
-	}
-	var n [2]int64
-	for i := range n {
-		var v ast.Value = call[i+1].Value
-		if inner, ok := v.(ast.Call); ok {
-			if v, ok = arithmetic(inner); !ok {
-				return "", false
-			}
-		}
-		number, ok := v.(ast.Number)
-		if !ok {
-			return "", false
-		}
-		if n[i], ok = number.Int64(); !ok || n[i] > 1<<31 || n[i] < -1<<31 {
-			return "", false
-		}
-	}
-	switch call[0].Value.String() {
-	case "mul":
-		return whole(n[0] * n[1]).Value.(ast.Number), true
-	case "plus":
-		return whole(n[0] + n[1]).Value.(ast.Number), true
-	case "minus":
-		return whole(n[0] - n[1]).Value.(ast.Number), true
-	}
-	return "", false
 }
 
 // call is the condition of a function of the rules, called with places or with what only OPA knows.
@@ -518,87 +320,3 @@ func (r reader) bodies(name string) condition {
 	return alternatives
 }
 
-// ruleNamed is the full name of the rule that a term refers to, if there is one of that name; whole where
-// it refers to all of it. It is "" for what cannot be a rule.
-func (c setting) ruleNamed(t *ast.Term) (name string, whole bool) {
-	switch v := t.Value.(type) {
-	case ast.Var:
-		if _, known := c.known[v]; known || c.other[v] || v.IsWildcard() {
-			return "", false
-		}
-		return c.topic + "." + string(v), true
-	case ast.Ref:
-		if head, ok := v[0].Value.(ast.Var); ok && !v[0].Equal(ast.DefaultRootDocument) && !v[0].Equal(ast.InputRootDocument) {
-			name, _ := c.ruleNamed(ast.NewTerm(head))
-			return name, len(v) == 1
-		}
-		if len(v) >= 5 && v[0].Equal(ast.DefaultRootDocument) { // data.mingjian.<pack>.<topic>.<rule>
-			return v[:5].String(), len(v) == 5
-		}
-	}
-	return "", false
-}
-
-// topicOf is the topic of a rule's full name.
-func topicOf(name string) string {
-	for i := len(name) - 1; i >= 0; i-- {
-		if name[i] == '.' {
-			return name[:i]
-		}
-	}
-	return ""
-}
-
-// find is the place that a term leads to, and how many parts of the reference lead on from there (into
-// a list).
-func (c setting) find(t *ast.Term) (p standsFor, rest int, ok bool) {
-	var parts ast.Ref
-	switch v := t.Value.(type) {
-	case ast.Var:
-		p, ok = c.known[v]
-		return p, 0, ok
-	case ast.Ref:
-		if v.HasPrefix(sessionRef) {
-			p, parts = standsFor{of: reflect.TypeFor[Facts]()}, v[len(sessionRef):]
-			break
-		}
-		if name, ok := refKey(v, 2); ok && v.HasPrefix(tenantRef) && name != "calendar" { // which may come from the jurisdiction
-			p, parts = standsFor{place{element: inTenant}, reflect.TypeFor[Settings]()}, v[len(tenantRef):]
-			break
-		}
-		head, isVar := v[0].Value.(ast.Var)
-		if !isVar {
-			return p, 0, false
-		}
-		if p, ok = c.known[head]; !ok {
-			return p, 0, false
-		}
-		parts = v[1:]
-	default:
-		return p, 0, false
-	}
-	path := append([]int{}, p.path...)
-	for i := range parts {
-		of := p.of
-		if of.Kind() == reflect.Pointer {
-			of = of.Elem()
-		}
-		name, isName := refKey(parts, i)
-		if of.Kind() != reflect.Struct || !isName {
-			p.path = path
-			return p, len(parts) - i, true
-		}
-		found := false
-		for n := range of.NumField() {
-			if f := of.Field(n); jsonName(f) == name {
-				path, p.of, found = append(path, n), f.Type, true
-				break
-			}
-		}
-		if !found {
-			return p, 0, false
-		}
-	}
-	p.path = path
-	return p, 0, true
-}

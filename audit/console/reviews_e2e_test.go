@@ -261,26 +261,7 @@ func TestReviewPagesAreAccessible(t *testing.T) {
 					where := fmt.Sprintf("%s in %s, %d wide, %s", p.path, lang, size.w, colours)
 					do(t, ctx, chromedp.Navigate(o.URL+p.path+sep+"lang="+lang))
 					eval[bool](t, ctx, `document.querySelectorAll("details").forEach(d => d.open = true); true`)
-					eval[bool](t, ctx, string(axe)+";true")
-					var found []struct {
-						ID, Help string
-						Nodes    []struct{ HTML, FailureSummary string }
-					}
-					text := eval[string](t, ctx, `axe.run(document, {runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}).then(r => JSON.stringify(r.violations))`)
-					if err := json.Unmarshal([]byte(text), &found); err != nil {
-						t.Fatal(err)
-					}
-					for _, v := range found {
-						t.Errorf("%s: %s: %s: %d times, such as %s: %s", where, v.ID, v.Help, len(v.Nodes), v.Nodes[0].HTML, v.Nodes[0].FailureSummary)
-					}
-					if w := eval[int64](t, ctx, `document.documentElement.scrollWidth`); w > size.w {
-						t.Errorf("%s: scrolls sideways, %d wide", where, w)
-					}
-					if small := eval[string](t, ctx, `[...document.querySelectorAll("a, button, input, select, summary")].filter(e => {
-						const b = e.getBoundingClientRect(), inline = getComputedStyle(e).display === "inline";
-						return e.checkVisibility() && !inline && !e.closest("label") && b.width && (b.height < 23.5 || b.width < 23.5) && !e.matches(".skip") }).map(e => e.outerHTML).join("\n")`); small != "" {
-						t.Errorf("%s: targets under 24 px: %s", where, small)
-					}
+					accessible(t, ctx, axe, where, size.w)
 					eval[bool](t, ctx, `document.querySelectorAll("details").forEach(d => d.open = false); scrollTo(0, 0); true`)
 					if lang == "zh" {
 						picture(t, ctx, fmt.Sprintf("%s-%s-%s", p.name, size.name, colours))
