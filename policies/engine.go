@@ -117,7 +117,7 @@ func (e *Engine) Check(ctx context.Context, in *Input) (Verdict, error) {
 	}
 	facts := e.bundle.completed(in)
 	var open sets
-	open, v.NotAssessable = rules.open(asked, facts, e.bundle.tenants.of(in.Tenant), in.Now)
+	open, v.NotAssessable, v.Due = e.open(rules, asked, facts, e.bundle.tenants.of(in.Tenant), in.Now)
 	if open == (sets{}) {
 		v.sort()
 		return v, nil
@@ -128,7 +128,7 @@ func (e *Engine) Check(ctx context.Context, in *Input) (Verdict, error) {
 	}
 	v.answers.asked, v.answers.reached = asked|wider, true
 	if wider != 0 {
-		v.NotAssessable = nil // all is asked, so that OPA says it again
+		v.NotAssessable, v.Due = nil, nil // all is asked, so that OPA says it again
 	}
 	answer, err := q.prepared.Eval(ctx, rego.EvalParsedInput(e.input(in, facts, q.fields)), rego.EvalExternalCancel(e.never))
 	if err != nil {
@@ -165,20 +165,26 @@ func (b *Bundle) completed(in *Input) *Facts {
 	return in.Session
 }
 
-// open are the sets of topics whose members only OPA can tell; said is what the guards tell of the
-// others.
-func (v *variant) open(asked topics, facts *Facts, tenant *Settings, now Millis) (open sets, said []NotAssessable) {
-	s := scene{facts: reflect.ValueOf(facts).Elem(), tenant: reflect.ValueOf(tenant).Elem(), now: now}
+// open are the sets of topics whose members only OPA can tell; said and due are what the guards tell of
+// the others.
+func (e *Engine) open(v *variant, asked topics, facts *Facts, tenant *Settings, now Millis) (open sets, said []NotAssessable, due []Due) {
+	var noted []Millis
+	s := scene{facts: reflect.ValueOf(facts).Elem(), tenant: reflect.ValueOf(tenant).Elem(), now: now, noted: &noted}
 	for rest := uint64(asked); rest != 0; rest &= rest - 1 {
 		i := bits.TrailingZeros64(rest)
 		for n, g := range v.guards[i] {
 			var unsure bool
-			if said, unsure = g.judge(s, said); unsure {
+			noted = noted[:0]
+			said, unsure = g.judge(s, said)
+			switch {
+			case unsure:
 				open[n] |= 1 << i
+			case len(noted) > 0:
+				due = append(due, Due{Topic: e.bundle.topics[i].path, At: slices.Min(noted)})
 			}
 		}
 	}
-	return open, said
+	return open, said, due
 }
 
 var (

@@ -37,7 +37,7 @@ func Unguarded(ctx context.Context, b *Bundle) (*Engine, error) {
 		return nil, err
 	}
 	for i := range v.guards {
-		v.guards[i] = guards{{{open{}, nil}}, {{open{}, nil}}, {{open{}, nil}}}
+		v.guards[i] = guards{{{condition: open{}}}, {{condition: open{}}}, {{condition: open{}}}}
 	}
 	return e, nil
 }

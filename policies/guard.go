@@ -24,15 +24,17 @@ type guarded struct {
 	// says is the member that the rule adds, where it is always the same and OPA need not be asked for
 	// it; nil otherwise.
 	says *NotAssessable
+	// names: the rule names moments, which its condition notes.
+	names bool
 }
 
 // judge reports whether only OPA can tell the members of the set; otherwise they are those added to
-// said.
+// said, and the moments that the scene noted.
 func (g guard) judge(s scene, said []NotAssessable) (all []NotAssessable, open bool) {
 	all = said
 	for _, r := range g {
 		switch holds := r.condition.judge(s); {
-		case holds == no:
+		case holds == no, holds == yes && r.names:
 		case holds == yes && r.says != nil:
 			if !slices.Contains(all, *r.says) {
 				all = append(all, *r.says)
@@ -51,6 +53,7 @@ type scene struct {
 	tenant   reflect.Value // Settings
 	now      Millis
 	elements [2]reflect.Value
+	noted    *[]Millis // by moments
 }
 
 // judgement is three-valued.
@@ -121,6 +124,7 @@ type some struct {
 	list  place
 	depth int
 	of    condition
+	each  bool // what is noted of every element counts, so that one that holds does not settle it
 }
 
 func (x some) judge(s scene) judgement {
@@ -128,17 +132,37 @@ func (x some) judge(s scene) judgement {
 	if !ok || list.Kind() != reflect.Slice {
 		return no
 	}
-	result := no
+	result, unsure := no, false
 	for i := range list.Len() {
 		s.elements[x.depth-1] = list.Index(i)
 		switch x.of.judge(s) {
 		case yes:
-			return yes
+			if result = yes; !x.each {
+				return yes
+			}
 		case maybe:
-			result = maybe
+			unsure = true
 		}
 	}
+	if unsure {
+		return maybe
+	}
 	return result
+}
+
+// moment notes a moment, and holds where it is there.
+type moment struct{ at operand }
+
+func (m moment) judge(s scene) judgement {
+	at, there := m.at.scalar(s)
+	switch {
+	case !there:
+		return no
+	case at.kind != number:
+		return maybe
+	}
+	*s.noted = append(*s.noted, at.n)
+	return yes
 }
 
 // place is where a value stands: in the facts, in the tenant's settings, or in an element of a list.
@@ -194,12 +218,48 @@ func (d defined) judge(s scene) judgement {
 	return yes
 }
 
-// operand is one side of a comparison: a value, the length of a list, the moment, or a constant.
+// operand is one side of a comparison: a value, the length of a list, the moment, a constant, or a
+// calculation of two of those.
 type operand struct {
-	place    *place
-	length   bool
-	now      bool
-	constant ast.Value
+	place       *place
+	length      bool
+	now         bool
+	constant    ast.Value
+	calculation *calculation
+}
+
+// calculation is done as Rego does it, as long as the numbers are ones that moments and lengths of time
+// are made of.
+type calculation struct {
+	op          string // plus, minus, mul
+	left, right operand
+}
+
+// Sums stay within what a double holds exactly, and products within 64 bits.
+const (
+	largestTerm   = 1 << 53
+	largestFactor = 1 << 31
+)
+
+func (c *calculation) scalar(s scene) (v scalar, there bool) {
+	a, aThere := c.left.scalar(s)
+	b, bThere := c.right.scalar(s)
+	if !aThere || !bThere {
+		return scalar{}, false
+	}
+	if a.kind != number || b.kind != number {
+		return scalar{}, true
+	}
+	within := func(limit int64) bool { return max(a.n, -a.n, b.n, -b.n) <= limit }
+	switch {
+	case c.op == "plus" && within(largestTerm):
+		return scalar{kind: number, n: a.n + b.n}, true
+	case c.op == "minus" && within(largestTerm):
+		return scalar{kind: number, n: a.n - b.n}, true
+	case c.op == "mul" && within(largestFactor):
+		return scalar{kind: number, n: a.n * b.n}, true
+	}
+	return scalar{}, true
 }
 
 // comparison compares two operands as Rego does, within one type; across types it knows only equality.
@@ -282,6 +342,8 @@ func (o operand) scalar(s scene) (v scalar, there bool) {
 		return scalar{kind: number, n: s.now}, true
 	case o.constant != nil:
 		return constantOf(o.constant), true
+	case o.calculation != nil:
+		return o.calculation.scalar(s)
 	}
 	at, ok := o.place.at(s)
 	if !ok {

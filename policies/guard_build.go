@@ -26,11 +26,28 @@ func guardsOf(topics []topic, modules map[string]*ast.Module) []guards {
 	for i, t := range topics {
 		for s, set := range resultSets {
 			for _, rule := range r.rules[t.ref+"."+set] {
-				out[i][s] = append(out[i][s], guarded{r.body(rule.Body, setting{topic: t.ref}), constantMember(set, rule)})
+				out[i][s] = append(out[i][s], r.guarded(set, rule, setting{topic: t.ref}))
 			}
 		}
 	}
 	return out
+}
+
+// guarded reads one rule of a set. Moments at which to ask again are mostly a fact and so many
+// milliseconds, and then the guard gives them itself.
+func (r reader) guarded(set string, rule *ast.Rule, c setting) guarded {
+	if set != dueSet {
+		return guarded{condition: r.body(rule.Body, c, nil), says: constantMember(set, rule)}
+	}
+	g := guarded{names: true}
+	c.each = true
+	g.condition = r.body(rule.Body, c, func(c setting) condition {
+		if at, ok := r.operand(rule.Head.Key, c); ok {
+			return moment{at}
+		}
+		return open{}
+	})
+	return g
 }
 
 // constantMember is what a rule adds to not_assessable, where that is written out in it.
@@ -53,8 +70,9 @@ type reader struct {
 	read map[string]condition
 }
 
-// body is the condition of a body. A list of facts that it goes through takes in what follows.
-func (r reader) body(b ast.Body, c setting) condition {
+// body is the condition of a body. A list of facts that it goes through takes in what follows, and at
+// last what end says of the setting in which the rule's head stands; nil says nothing.
+func (r reader) body(b ast.Body, c setting, end func(setting) condition) condition {
 	c.known, c.other = maps.Clone(c.known), maps.Clone(c.other)
 	if c.known == nil {
 		c.known = map[ast.Var]standsFor{}
@@ -68,11 +86,11 @@ func (r reader) body(b ast.Body, c setting) condition {
 			c.other[v] = true
 		}
 	}
-	return r.rest(b, c)
+	return r.rest(b, c, end)
 }
 
 // rest is the condition of the rest of a body, whose variables are known already.
-func (r reader) rest(b ast.Body, c setting) condition {
+func (r reader) rest(b ast.Body, c setting, end func(setting) condition) condition {
 	var conditions all
 	for i, e := range b {
 		if v, p, ok := c.alias(e); ok {
@@ -87,12 +105,17 @@ func (r reader) rest(b ast.Body, c setting) condition {
 				delete(c.other, v)
 				c.known[v] = standsFor{place{element: c.depth}, list.of.Elem()}
 			}
-			return append(conditions, some{list.place, c.depth, r.rest(b[i+1:], c)})
+			return append(conditions, some{list.place, c.depth, r.rest(b[i+1:], c, end), c.each})
 		}
 		conditions = append(conditions, r.expression(e, c))
 	}
+	if end != nil {
+		conditions = append(conditions, end(c))
+	}
 	return conditions
 }
+
+// expression is the condition of one line of a body.
 
 func (r reader) expression(e *ast.Expr, c setting) condition {
 	if len(e.With) > 0 {
@@ -114,13 +137,13 @@ func (r reader) positive(e *ast.Expr, c setting) condition {
 	case *ast.Term: // a reference by itself: it is there, and not false
 		return r.stands(terms, c)
 	case []*ast.Term:
-		if found, ok := c.compared(terms); ok {
+		if found, ok := r.compared(terms, c); ok {
 			return found
 		}
 		if found, ok := r.counted(terms, c); ok {
 			return found
 		}
-		if found, ok := c.listed(terms); ok {
+		if found, ok := r.listed(terms, c); ok {
 			return found
 		}
 		if !e.IsAssignment() {
@@ -135,8 +158,23 @@ func (r reader) positive(e *ast.Expr, c setting) condition {
 				return atMost{all{r.members(call[len(call)-1], c), r.there(call[len(call)-1:], c)}}
 			}
 		}
+	case *ast.Every:
+		return r.every(terms, c)
 	}
 	return open{}
+}
+
+// every is the condition that all elements of a list of facts meet: that none does not.
+func (r reader) every(e *ast.Every, c setting) condition {
+	list, rest, found := c.find(e.Domain)
+	v, isVar := e.Value.Value.(ast.Var)
+	if !found || rest != 0 || list.of.Kind() != reflect.Slice || !isVar || e.Key != nil || c.depth >= maxDepth {
+		return open{}
+	}
+	c.depth++
+	c.known, c.other = maps.Clone(c.known), maps.Clone(c.other)
+	c.known[v] = standsFor{place{element: c.depth}, list.of.Elem()}
+	return all{defined{list.place, false}, not{some{list.place, c.depth, not{r.body(e.Body, c, nil)}, false}}}
 }
 
 // stands is the condition of a term by itself.
@@ -145,7 +183,7 @@ func (r reader) stands(t *ast.Term, c setting) condition {
 		if p.of.Kind() == reflect.Bool && rest == 0 {
 			return comparison{"equal", operand{place: &p.place}, operand{constant: ast.Boolean(true)}}
 		}
-		return atMost{defined{p.place, rest > 0}}
+		return r.reached(t, p, rest)
 	}
 	if call, ok := t.Value.(ast.Call); ok {
 		if found, ok := r.call(call, c); ok {
@@ -155,9 +193,30 @@ func (r reader) stands(t *ast.Term, c setting) condition {
 	if name, whole := c.ruleNamed(t); name != "" {
 		found := r.rule(name)
 		if !whole {
-			return atMost{found} // it is defined; whether the part meant is, is another question
+			return atMost{all{found, r.within(name)}} // it is defined; whether the part meant is, is another question
 		}
 		return found
+	}
+	return open{}
+}
+
+// reached is the condition that a place, or something in the list there, is defined.
+func (r reader) reached(t *ast.Term, p standsFor, rest int) condition {
+	ref, _ := t.Value.(ast.Ref)
+	if rest == 1 && p.of.Kind() == reflect.Slice {
+		if n, ok := ref[len(ref)-1].Value.(ast.Number); ok {
+			return atMost{comparison{"gt", operand{place: &p.place, length: true}, operand{constant: n}}}
+		}
+	}
+	return atMost{defined{p.place, rest > 0}}
+}
+
+// within is the condition that a rule which collects has something in it.
+func (r reader) within(name string) condition {
+	if rules := r.rules[name]; len(rules) == 1 && rules[0].Head.Value != nil && rules[0].Else == nil {
+		if list, ok := rules[0].Head.Value.Value.(*ast.ArrayComprehension); ok {
+			return r.body(list.Body, setting{topic: topicOf(name)}, nil)
+		}
 	}
 	return open{}
 }
@@ -208,14 +267,38 @@ func (r reader) call(terms []*ast.Term, c setting) (condition, bool) {
 					inner.other[v] = true
 				}
 			}
-			alternatives = append(alternatives, result(one, r.body(one.Body, inner), rule.Else != nil))
+			alternatives = append(alternatives, result(one, r.defined(one, inner), rule.Else != nil))
 		}
 	}
 	if len(alternatives) == 0 {
 		return nil, false
 	}
 	// The arguments must be there too, or nothing is called.
-	return all{alternatives, r.there(terms[1:], c)}, true
+	return all{alternatives, r.given(terms[1:], c)}, true
+}
+
+// defined is the condition under which one rule of a name has a value: its body holds, and what the
+// value is made of is there.
+func (r reader) defined(one *ast.Rule, c setting) condition {
+	value := one.Head.Value
+	if value == nil || value.IsGround() {
+		return r.body(one.Body, c, nil)
+	}
+	return r.body(one.Body, c, func(c setting) condition { return r.there([]*ast.Term{value}, c) })
+}
+
+// given is the condition that arguments are there.
+func (r reader) given(terms []*ast.Term, c setting) condition {
+	var found all
+	for _, t := range terms {
+		switch p, rest, ok := c.find(t); {
+		case ok && rest == 0:
+			found = append(found, defined{p.place, false})
+		case !t.IsGround() || isCall(t):
+			found = append(found, r.there([]*ast.Term{t}, c))
+		}
+	}
+	return found
 }
 
 // result is what a body's condition says of its rule: that it is defined, and true if that is all it
@@ -240,6 +323,10 @@ func (r reader) there(terms []*ast.Term, c setting) condition {
 				if name := x[0].Value.String(); (name == "min" || name == "max") && len(x) == 2 {
 					found = append(found, r.members(x[1], c))
 				}
+				if called, ok := r.call(x, c); ok {
+					found = append(found, called)
+					return true
+				}
 				for _, arg := range x[1:] {
 					found = append(found, r.there([]*ast.Term{arg}, c))
 				}
@@ -250,7 +337,7 @@ func (r reader) there(terms []*ast.Term, c setting) condition {
 					found = append(found, r.members(ref[0], c)) // [… | …][0]
 				}
 				if p, rest, ok := c.find(x); ok { // it may be false, and is there all the same
-					found = append(found, atMost{defined{p.place, rest > 0}})
+					found = append(found, r.reached(x, p, rest))
 					return true
 				}
 				if _, isVar := x.Value.(ast.Var); isRef || isVar {
@@ -271,11 +358,11 @@ func (r reader) there(terms []*ast.Term, c setting) condition {
 func (r reader) members(t *ast.Term, c setting) condition {
 	switch v := t.Value.(type) {
 	case *ast.ArrayComprehension:
-		return atMost{r.body(v.Body, c)}
+		return atMost{r.body(v.Body, c, nil)}
 	case *ast.SetComprehension:
-		return atMost{r.body(v.Body, c)}
+		return atMost{r.body(v.Body, c, nil)}
 	case *ast.ObjectComprehension:
-		return atMost{r.body(v.Body, c)}
+		return atMost{r.body(v.Body, c, nil)}
 	}
 	if p, rest, ok := c.find(t); ok && rest == 0 && p.of.Kind() == reflect.Slice {
 		return atMost{defined{p.place, true}}
@@ -289,9 +376,30 @@ func (r reader) members(t *ast.Term, c setting) condition {
 		if rule.Head.Key == nil || len(rule.Head.Args) > 0 || rule.Else != nil {
 			return open{}
 		}
-		alternatives = append(alternatives, atMost{r.body(rule.Body, setting{topic: topicOf(name)})})
+		alternatives = append(alternatives, r.body(rule.Body, setting{topic: topicOf(name)}, func(c setting) condition { return r.member(rule.Head.Key, c) }))
 	}
 	return alternatives
+}
+
+// member is the condition that a member of a set can be made: a value, or a row of values, that are
+// all there.
+func (r reader) member(key *ast.Term, c setting) condition {
+	parts := []*ast.Term{key}
+	if row, ok := key.Value.(*ast.Array); ok {
+		parts = nil
+		row.Foreach(func(t *ast.Term) { parts = append(parts, t) })
+	}
+	var found all
+	for _, t := range parts {
+		p, rest, ok := c.find(t)
+		switch {
+		case ok && rest == 0:
+			found = append(found, defined{p.place, false})
+		case !t.IsGround() || isCall(t):
+			return r.there([]*ast.Term{key}, c)
+		}
+	}
+	return found
 }
 
 // rule is the condition under which a rule without arguments is defined.
@@ -314,9 +422,8 @@ func (r reader) bodies(name string) condition {
 			if one.Default || len(one.Head.Args) > 0 || one.Head.Key != nil || len(one.Head.Ref()) != 1 {
 				return open{} // always there, or there for each argument or member apart
 			}
-			alternatives = append(alternatives, result(one, r.body(one.Body, setting{topic: topicOf(name)}), rule.Else != nil))
+			alternatives = append(alternatives, result(one, r.defined(one, setting{topic: topicOf(name)}), rule.Else != nil))
 		}
 	}
 	return alternatives
 }
-

@@ -12,7 +12,8 @@ type setting struct {
 	// known are the variables that stand for a place; of others in the body only OPA knows.
 	known map[ast.Var]standsFor
 	other map[ast.Var]bool
-	depth int // lists gone through
+	depth int  // lists gone through
+	each  bool // every element of a list counts, not only whether there is one
 }
 
 // standsFor is what a variable means: a place, and the type of what is there.
@@ -87,102 +88,10 @@ func isCall(t *ast.Term) bool {
 	return ok
 }
 
-// compared reads a comparison whose sides are plain.
-func (c setting) compared(terms []*ast.Term) (condition, bool) {
-	if len(terms) != 3 {
-		return nil, false
-	}
-	op := terms[0].Value.String()
-	switch op {
-	case "equal", "neq", "gt", "gte", "lt", "lte":
-	default:
-		return nil, false
-	}
-	left, ok1 := c.operand(terms[1])
-	right, ok2 := c.operand(terms[2])
-	return comparison{op, left, right}, ok1 && ok2
-}
-
-// listed reads x in {a, b} of a place and constants.
-func (c setting) listed(terms []*ast.Term) (condition, bool) {
-	if len(terms) != 3 || terms[0].Value.String() != ast.Member.Name {
-		return nil, false
-	}
-	set, ok := terms[2].Value.(ast.Set)
-	left, plain := c.operand(terms[1])
-	if !ok || !plain {
-		return nil, false
-	}
-	var among anyOf
-	for _, t := range set.Slice() {
-		right, plain := c.operand(t)
-		if !plain || right.constant == nil {
-			return nil, false
-		}
-		among = append(among, comparison{"equal", left, right})
-	}
-	return among, true
-}
-
-func (c setting) operand(t *ast.Term) (o operand, ok bool) {
-	switch v := t.Value.(type) {
-	case ast.Null, ast.Boolean, ast.Number, ast.String:
-		return operand{constant: v}, true
-	case ast.Call:
-		if n, ok := arithmetic(v); ok {
-			return operand{constant: n}, true
-		}
-		if len(v) == 2 && v[0].Value.String() == "count" {
-			if p, rest, ok := c.find(v[1]); ok && rest == 0 && p.of.Kind() == reflect.Slice {
-				return operand{place: &p.place, length: true}, true
-			}
-		}
-		return o, false
-	case ast.Ref:
-		if v.Equal(nowRef) {
-			return operand{now: true}, true
-		}
-	}
-	p, rest, ok := c.find(t)
-	return operand{place: &p.place}, ok && rest == 0
-}
-
 var (
 	nowRef    = ast.MustParseRef("input.now")
 	tenantRef = ast.MustParseRef("input.tenant")
 )
-
-// arithmetic computes what constants come to, such as a parameter in seconds times a thousand.
-func arithmetic(call ast.Call) (ast.Number, bool) {
-	if len(call) != 3 {
-		return "", false
-	}
-	var n [2]int64
-	for i := range n {
-		var v ast.Value = call[i+1].Value
-		if inner, ok := v.(ast.Call); ok {
-			if v, ok = arithmetic(inner); !ok {
-				return "", false
-			}
-		}
-		number, ok := v.(ast.Number)
-		if !ok {
-			return "", false
-		}
-		if n[i], ok = number.Int64(); !ok || n[i] > 1<<31 || n[i] < -1<<31 {
-			return "", false
-		}
-	}
-	switch call[0].Value.String() {
-	case "mul":
-		return whole(n[0] * n[1]).Value.(ast.Number), true
-	case "plus":
-		return whole(n[0] + n[1]).Value.(ast.Number), true
-	case "minus":
-		return whole(n[0] - n[1]).Value.(ast.Number), true
-	}
-	return "", false
-}
 
 // ruleNamed is the full name of the rule that a term refers to, if there is one of that name; whole where
 // it refers to all of it. It is "" for what cannot be a rule.

@@ -49,12 +49,70 @@ var shapes = []string{
 	`input.session.channel in {"phone", "app"}
 	not input.session.industry in {"telecom", "bank"}`,
 	`input.session.opened + 1000 > input.now`,
+	`some wait in input.session.human.waits
+	limit(wait) > input.now
+	not met(wait)`,
+	`not limit(input.session.human.waits[0]) > input.now`,
+	`some wait in input.session.human.waits
+	wait.waited_ms * 2 >= limit(wait) - wait.asked_at`,
+	`late := lateness(input.session.human)
+	late.ms > 0`,
+	`waiting[0]
+	input.session.elder == null`,
+	`input.session.human.waits[1]`,
+	`min(first_places)[0] > 0`,
+	`count(first_places) == 0`,
+	`every wait in input.session.human.waits { not met(wait) }`,
+	`some wait in input.session.human.waits
+	broken := breach(wait)
+	broken.at > 0`,
+	`state.form == "open"`,
+	`shadowed(input.session.bot.texts)`,
 	`input.session.opened >= input.now`,
 	`input.tenant.failure_threshold == null`,
 	`not input.tenant.large_business`,
 }
 
 const shapedRules = `
+limit(wait) := wait.asked_at + (7 * 1000)
+
+met(wait) if {
+	wait.joined_at > 0
+	wait.joined_at <= limit(wait)
+}
+
+lateness(human) := {"ms": input.now - human.waits[0].asked_at} if {
+	some wait in human.waits
+	wait.joined_at == 0
+}
+
+waiting := [wait | some wait in input.session.human.waits; wait.joined_at == 0]
+
+first_places contains [wait.asked_at, wait.asked, input.session.contact.no_human_at] if {
+	some wait in input.session.human.waits
+	wait.ended_at > 0
+}
+
+breach(wait) := {"at": limit(wait)} if {
+	input.now >= limit(wait)
+	not met(wait)
+}
+
+state := {"form": form, "at": chosen.at} if input.session.channel != "phone"
+
+form := "open" if input.session.closed == 0
+
+chosen := {"at": input.session.human.waits[0].asked_at} if {
+	input.session.human.waits[0].asked_at > 0
+} else := {"at": input.session.closed} if {
+	input.session.closed > 0
+}
+
+shadowed(form) if {
+	limit := form + 1
+	limit > 2
+}
+
 denied(x) if not x
 
 nothing(_) := false
