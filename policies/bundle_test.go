@@ -163,7 +163,7 @@ func TestCatalogueAsJSON(t *testing.T) {
 	}
 }
 
-// Every clause of the file is cited by a rule; the file holds nothing else yet.
+// Every clause of the file is cited by a rule, or is what a compensation rests on.
 func TestClausesAreCited(t *testing.T) {
 	var entries []policies.Clause
 	text, err := fs.ReadFile(policies.Builtin(), "clauses.yaml")
@@ -179,9 +179,13 @@ func TestClausesAreCited(t *testing.T) {
 			cited[c.ID] = true
 		}
 	}
+	tables, err := fs.ReadFile(policies.Builtin(), "compensation/tables.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
 	for _, c := range entries {
-		if !cited[c.ID] {
-			t.Errorf("no rule cites %s", c.ID)
+		if !cited[c.ID] && !strings.Contains(string(tables), "clause: "+c.ID+",") {
+			t.Errorf("nothing cites %s", c.ID)
 		}
 	}
 }

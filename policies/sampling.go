@@ -136,7 +136,7 @@ func (s *Sampling) Next(ctx context.Context, in SwitchInput) (SwitchState, error
 	return out, nil
 }
 
-var errUndecided = errors.New("the tables have no answer to this: check inspection level, AQL and state")
+var errUndecided = errors.New("the tables have no answer to this")
 
 // decide asks a query and decodes its one answer.
 func decide(ctx context.Context, query rego.PreparedEvalQuery, in, out any) error {

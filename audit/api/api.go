@@ -18,6 +18,7 @@ import (
 
 	"mingjian/audit/cases"
 	"mingjian/audit/console"
+	"mingjian/audit/fund"
 	"mingjian/audit/identity"
 	"mingjian/audit/review"
 	"mingjian/audit/sampling"
@@ -36,6 +37,8 @@ type Options struct {
 	Authenticator identity.Authenticator
 	SignIn        *identity.SignIn // lets browsers in; nil: there is no sign-in page
 	Review        review.Options   // how the 48-hour review works; the zero value has its defaults
+	Fund          fund.Options     // how the fund is kept; the zero value has its defaults
+	Cases         cases.Options    // how misjudgements are made good; its Fund is the one above
 	Version       string           // of the program, as /openapi.json states it
 	Log           *slog.Logger     // slog.Default when nil
 	Now           func() time.Time // time.Now when nil
@@ -46,6 +49,8 @@ type Service struct {
 	handler http.Handler
 	routes  []identity.Route
 	reviews *review.Reviews
+	fund    *fund.Fund
+	cases   *cases.Cases
 }
 
 // New checks the options, brings the nouns' tables up to date and assembles the service.
@@ -60,7 +65,15 @@ func New(ctx context.Context, o Options) (*Service, error) {
 		o.Now = time.Now
 	}
 	record := scope{o.Record}
-	reports, err := cases.New(ctx, o.Store, record)
+	ledger, err := fund.New(ctx, o.Store, o.Fund)
+	if err != nil {
+		return nil, err
+	}
+	o.Cases.Fund = purse{ledger}
+	if o.Cases.Rules == nil {
+		o.Cases.Rules = func() []policies.Rule { return o.Policies().Rules }
+	}
+	reports, err := cases.New(ctx, o.Store, record, o.Cases)
 	if err != nil {
 		return nil, err
 	}
@@ -81,10 +94,10 @@ func New(ctx context.Context, o Options) (*Service, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Service{reviews: reviews}
+	s := &Service{reviews: reviews, fund: ledger, cases: reports}
 	described := &description{}
 	for _, contributed := range [][]identity.Route{
-		readings{record, o.Policies}.routes(), interactions{o.Intake}.routes(), reports.Routes(), reviews.Routes(), lots.Routes(),
+		readings{record, o.Policies}.routes(), interactions{o.Intake}.routes(), reports.Routes(), reviews.Routes(), lots.Routes(), ledger.Routes(),
 		health{o.System, o.Metrics}.routes(), described.routes(), pages.Routes(),
 	} {
 		s.routes = append(s.routes, contributed...)
@@ -118,6 +131,13 @@ func (s *Service) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.handler.
 // Reviews is the 48-hour review that the service offers. Whoever runs the service runs its Run too, and
 // opens tasks through its Open.
 func (s *Service) Reviews() *review.Reviews { return s.reviews }
+
+// Fund is the money that cases are made good from. Whoever runs the service brings it the results of
+// payouts, and its orders to a webhook where there is one.
+func (s *Service) Fund() *fund.Fund { return s.fund }
+
+// Cases are the misjudgements that are made good. Whoever runs the service runs its Run too.
+func (s *Service) Cases() *cases.Cases { return s.cases }
 
 // Routes is everything that can be asked of the service, with the permission it needs.
 func (s *Service) Routes() []identity.Route { return s.routes }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"strings"
 	"sync"
 	"testing"
@@ -37,7 +38,7 @@ func open(t *testing.T, dsn string) *desk {
 			t.Error(err)
 		}
 	})
-	if d.Cases, err = cases.New(t.Context(), d.db, consoletest.Centre()); err != nil {
+	if d.Cases, err = cases.New(t.Context(), d.db, consoletest.Centre(), cases.Options{}); err != nil {
 		t.Fatal(err)
 	}
 	return d
@@ -119,8 +120,17 @@ func TestReportingAgainIsTheSameCase(t *testing.T) {
 		if c, first, err := d.Report(as(t.Context(), "li", ""), later); err != nil || first || c.Reason != "道歉三次，没有处理。" {
 			t.Errorf("the first report does not stand: %+v, %v", c, err)
 		}
-		if _, first, err := d.Report(as(t.Context(), "wang", ""), good); err != nil || !first {
-			t.Errorf("another person's report: %v, %v", first, err)
+		// One wrong is one case: another person's report joins it, and is an event of its own.
+		c, first, err := d.Report(as(t.Context(), "wang", ""), later)
+		if err != nil || first || !ids[c.ID] {
+			t.Errorf("another person's report: %+v, %v, %v", c, first, err)
+		}
+		if n, err := d.db.Waiting(t.Context()); err != nil || n != 4 {
+			t.Errorf("%d messages wait, %v", n, err)
+		}
+		f, err := d.Get(as(t.Context(), "wang", ""), c.ID)
+		if err != nil || len(f.Sources) != 2 || len(f.Steps) != 2 || f.Sources[1].By != "wang" || f.Sources[1].Words != "other words" || f.Version != 1 {
+			t.Errorf("the case is %+v, %v", f, err)
 		}
 	})
 }
@@ -162,7 +172,7 @@ func TestCasesAreListedNewestFirstWithinATenant(t *testing.T) {
 		var want []string
 		for i := range 5 {
 			d.now = consoletest.Now.Add(time.Duration(i/2) * time.Minute) // some at the same moment
-			c, _, err := d.Report(as(t.Context(), string(rune('a'+i)), ""), good)
+			c, _, err := d.Report(as(t.Context(), "a", ""), cases.Report{SessionID: fmt.Sprintf("s-clean-00%d", i), Kind: "other", Reason: "x"})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -174,7 +184,7 @@ func TestCasesAreListedNewestFirstWithinATenant(t *testing.T) {
 		got := map[string]bool{}
 		var last time.Time
 		for cursor := ""; ; {
-			page, err := d.List(as(t.Context(), "x", "default"), cases.Query{Limit: 2, Cursor: cursor, States: []string{"candidate", "open"}})
+			page, err := d.List(as(t.Context(), "x", "default"), cases.Query{Limit: 2, Cursor: cursor, States: []cases.State{cases.Candidate, cases.Open}})
 			if err != nil {
 				t.Fatal(err)
 			}

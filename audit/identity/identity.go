@@ -21,6 +21,13 @@ const (
 	WriteInteractions Permission = "interactions:write"
 	ReadCases         Permission = "cases:read"
 	OpenCases         Permission = "cases:open"
+	AssessCases       Permission = "cases:assess"  // look into a candidate, assess, reject, close
+	ProposeCases      Permission = "cases:propose" // propose what the customer gets
+	ApproveCases      Permission = "cases:approve" // approve a proposal that somebody else made, or refuse it
+	PayCases          Permission = "cases:pay"     // order the payment of what is approved
+	ConfirmPayouts    Permission = "payouts:confirm"
+	ReadFund          Permission = "fund:read"
+	ManageFund        Permission = "fund:manage" // top up, write off
 	ReadSampling      Permission = "sampling:read"
 	ReadReviews       Permission = "reviews:read"
 	WorkReviews       Permission = "reviews:work"      // claim, and give verdicts
@@ -39,6 +46,8 @@ const (
 	Inspector Role = "inspector" // QA inspectors
 	// Supervisor leads inspectors: sees that reviews are done in time, and decides where they differ.
 	Supervisor Role = "supervisor"
+	Approver   Role = "approver" // approves compensation
+	Finance    Role = "finance"  // approves large compensation, pays, and keeps the fund
 	Regulator  Role = "regulator"
 	Viewer     Role = "viewer" // reads, changes nothing
 	Source     Role = "source" // a producer of interactions

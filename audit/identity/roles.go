@@ -8,10 +8,15 @@ var reading = []Permission{ReadFindings, ReadSessions, ReadPolicies, ReadSystem,
 // Grants is the table of roles and what they hold. Regulators read the rules; conversations reach
 // them in packages that were issued to them, not here.
 var Grants = map[Role][]Permission{
-	Admin:      append([]Permission{WriteInteractions, OpenCases, ReadReviews, WorkReviews, DisputeReviews, DecideReviews, SuperviseReviews}, reading...),
-	Officer:    append([]Permission{OpenCases, ReadReviews, DisputeReviews}, reading...),
+	Admin: append([]Permission{
+		WriteInteractions, OpenCases, ReadReviews, WorkReviews, DisputeReviews, DecideReviews, SuperviseReviews,
+		AssessCases, ProposeCases, ApproveCases, PayCases, ConfirmPayouts, ReadFund, ManageFund,
+	}, reading...),
+	Officer:    append([]Permission{OpenCases, AssessCases, ProposeCases, ApproveCases, ReadFund, ReadReviews, DisputeReviews}, reading...),
 	Inspector:  append([]Permission{OpenCases, ReadReviews, WorkReviews}, reading...),
 	Supervisor: append([]Permission{OpenCases, ReadReviews, WorkReviews, DecideReviews, SuperviseReviews}, reading...),
+	Approver:   append([]Permission{OpenCases, ApproveCases, ReadFund}, reading...),
+	Finance:    append([]Permission{OpenCases, ApproveCases, PayCases, ConfirmPayouts, ReadFund, ManageFund}, reading...),
 	Viewer:     reading,
 	Regulator:  {ReadPolicies},
 	Source:     {WriteInteractions},

@@ -48,7 +48,7 @@ type Person struct {
 }
 
 // Positions are the roles that a named person can sign in with: those of people who work in the pages.
-var Positions = []Role{Inspector, Supervisor, Officer, Viewer}
+var Positions = []Role{Inspector, Supervisor, Officer, Approver, Finance, Viewer}
 
 // names are ids as rosters write them: readable in a journal, and safe in any address.
 var names = regexp.MustCompile(`^[\p{L}\p{N}][\p{L}\p{N}._-]{0,63}$`)
