@@ -41,8 +41,9 @@ type filter struct {
 // readFilter reads the address; period is what holds where it names none.
 func (c *Console) readFilter(r *http.Request, period string) filter {
 	q := r.URL.Query()
+	// A dashboard's link gives its variables as Grafana writes them: var-channel=app, or $__all.
 	some := func(name string) []string {
-		return slices.DeleteFunc(q[name], func(s string) bool { return s == "" })
+		return slices.DeleteFunc(slices.Concat(q[name], q["var-"+name]), func(s string) bool { return s == "" || s == "$__all" })
 	}
 	f := filter{
 		Period: q.Get("period"), From: q.Get("from"), To: q.Get("to"), Rules: some("rule"), Severities: some("severity"), Statuses: some("status"),

@@ -23,6 +23,10 @@ func TestAFilterForWhatIsNotThereSaysSo(t *testing.T) {
 			t.Errorf("%s: finding nothing is called clean", query)
 		}
 	}
+	// Links of dashboards give their variables as Grafana writes them.
+	if _, page, _ := visit(t, s.URL+"/findings?rule=cn-elder-channel-missing&var-channel=email&var-business_line=%24__all&period=all", "", "en"); !strings.Contains(page, "nothing was checked") {
+		t.Error("a dashboard's channel is not a filter")
+	}
 	// What is left out does not pretend to be a time that was chosen.
 	if _, page, _ := visit(t, s.URL+"/findings?from=soon", "", "en"); !strings.Contains(page, "Last 7 days: ") {
 		t.Error("a time that is none is taken for one")

@@ -1,0 +1,85 @@
+package main
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"mingjian/dashboards"
+	"mingjian/deploy/embedded"
+)
+
+// Once the demo has played for a while, every query of dashboards and alerts works, and every panel that
+// the demo should fill shows something.
+func TestDashboardsCheckIsGreenOnTheDemo(t *testing.T) {
+	s := up(t, filepath.Join(t.TempDir(), "data"), "--demo")
+	store, err := (&where{Data: s.data}).open(t.Context(), embedded.ReaderUser)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer store.Close()
+	o, err := boards("")
+	if err != nil {
+		t.Fatal(err)
+	}
+	// What the demo makes last; a check is some hundred queries, and is not asked over and over.
+	s.wait("reviews and indicators", func() bool {
+		return len(query[struct{ N int }](s, `SELECT 1 AS n FROM mingjian.reviews_v LIMIT 1`)) > 0 &&
+			len(query[struct{ N int }](s, `SELECT 1 AS n FROM mingjian.indicators_v WHERE state = 'breached' LIMIT 1`)) > 0
+	})
+	var faults []string
+	s.wait("every panel that the demo fills", func() bool {
+		o.Now = time.Now()
+		answers, err := dashboards.Check(t.Context(), o, store)
+		if err != nil {
+			t.Fatal(err)
+		}
+		faults = nil
+		for _, a := range answers {
+			if a.Fault != "" {
+				faults = append(faults, a.Board+"/"+a.Panel+": "+a.Fault)
+			}
+			if a.Fault != "" && !strings.HasPrefix(a.Fault, "shows nothing") {
+				t.Fatal(faults)
+			}
+		}
+		if len(faults) > 0 {
+			time.Sleep(2 * time.Second)
+		}
+		return len(faults) == 0
+	})
+	var told []struct {
+		Board, Panel, Fault string
+		Rows                int
+		MS                  float64
+	}
+	if err := json.Unmarshal([]byte(output(t, "dashboards", "check", "--data", s.data, "--json")), &told); err != nil || len(told) < 90 || told[2].MS <= 0 {
+		t.Fatalf("%d queries are told, %v", len(told), err)
+	}
+}
+
+// Building twice writes once, and takes away what is no longer built.
+func TestDashboardsBuild(t *testing.T) {
+	dir := t.TempDir()
+	stale := filepath.Join(dir, "dashboards", "zh", "gone.json")
+	if err := os.MkdirAll(filepath.Dir(stale), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(stale, []byte("{}"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	first := output(t, "dashboards", "build", "--out", dir, "--console-url", "https://console.example.com/")
+	if !strings.Contains(first, "removed "+stale) || strings.Count(first, ".json") != 17 || strings.Count(first, ".yaml") != 6 {
+		t.Errorf("written:\n%s", first)
+	}
+	text, err := os.ReadFile(filepath.Join(dir, "dashboards", "en", "human.json"))
+	if err != nil || !strings.Contains(string(text), `"https://console.example.com"`) {
+		t.Errorf("the dashboards do not lead to the console: %v", err)
+	}
+	if again := output(t, "dashboards", "build", "--out", dir, "--console-url", "https://console.example.com"); again != "" {
+		t.Errorf("written again:\n%s", again)
+	}
+}
