@@ -4,9 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"maps"
 	"slices"
-	"time"
 
 	"mingjian/collector/event"
 	"mingjian/collector/inspect"
@@ -26,16 +26,21 @@ import (
 // written and published then. A session that only let time pass has both in the second write,
 // findings first: if a crash comes between those two, the deadline fires again.
 type batch struct {
-	w     *worker
-	run   run
-	seen  policies.Millis // the newest ts among its events
-	items []item
+	w        *worker
+	number   int64 // counts from 1
+	revision string
+	run      run
+	seen     policies.Millis // the newest ts among its events
+	items    []item
 
 	interactions []warehouse.Interaction
+	earlier      []int32 // by interaction, the one before of the same session, counted from 1; see rows
 	rejects      []warehouse.Reject
 	findings     []warehouse.Finding
-	sessions     []*conversation  // every one that the batch touched or let time pass for
-	rows         map[string][]int // interactions by session id, as indexes
+	sessions     []*conversation // every one that the batch touched or let time pass for
+
+	// The snapshots: of sessions that the batch has events of, and of those that only let time pass.
+	touched, passed []warehouse.Session
 
 	// What is taken away from under the tenant that a session had before.
 	goneInteractions []warehouse.Interaction
@@ -46,6 +51,8 @@ type batch struct {
 	secrets                   []secret
 	adopted                   []original.Adoption
 	stored, repeats, rejected int
+	watched                   int             // sessions in memory when it is in the record, at most
+	sealed                    *warehouse.Seal // once it is in the record; nil: the batch is no run of offsets
 }
 
 // item is a message, decoded.
@@ -54,41 +61,57 @@ type item struct {
 	event  *event.Event // masked
 	masks  redact.Kinds
 	reject *event.Reject
+	of     *conversation // nil: a session that this batch begins
 }
 
-// batch takes a run through everything. After an error the worker's memory is in doubt.
-func (w *worker) batch(ctx context.Context, r run) error {
+// begin makes a batch that is judged by the rules in force.
+func (w *worker) begin(ctx context.Context, r run) (*batch, error) {
 	if err := w.adopt(ctx); err != nil {
-		return err
+		return nil, err
 	}
-	b := &batch{w: w, run: r, rows: map[string][]int{}}
-	if err := w.recall(ctx, b.decode()); err != nil {
-		return err
+	w.batches++
+	n := len(r.messages)
+	return &batch{
+		w: w, number: w.batches, revision: w.catalogue.revision, run: r, items: make([]item, 0, n),
+		interactions: make([]warehouse.Interaction, 0, n), earlier: make([]int32, 0, n),
+		leaves: make([][]byte, 0, n), secrets: make([]secret, 0, n),
+	}, nil
+}
+
+// check takes a run through everything that comes before writing, while the run before is being written.
+// After an error the worker's memory is in doubt.
+func (w *worker) check(ctx context.Context, r run) (*batch, error) {
+	b, err := w.begin(ctx, r)
+	if err != nil {
+		return nil, err
+	}
+	b.decode()
+	if err := b.recall(ctx); err != nil {
+		return nil, err
 	}
 	if err := b.classify(ctx); err != nil {
-		return err
+		return nil, err
 	}
 	for i := range b.items {
 		if err := b.take(ctx, i); err != nil {
-			return err
+			return nil, err
 		}
 	}
 	b.control(r.next)
+	for _, c := range b.sessions {
+		w.memory.schedule(c)
+	}
 	w.clock = max(w.clock, b.seen)
 	// Sessions of this batch may well go on in the next one, so their deadlines wait for that.
 	if err := b.letTimePass(ctx, min(w.clock, w.Now().UnixMilli()), eventClock); err != nil {
-		return err
+		return nil, err
 	}
-	if err := b.protect(ctx); err != nil {
-		return err
-	}
-	return b.write(ctx)
+	return b, b.conclude()
 }
 
-// decode reads the messages, masks what they say, and returns the ids of sessions that memory does not have.
-func (b *batch) decode() (unknown []string) {
+// decode reads the messages and masks what they say.
+func (b *batch) decode() {
 	now := b.w.Now()
-	asked := map[string]bool{}
 	for _, m := range b.run.messages {
 		it := item{message: m}
 		it.event, it.reject = event.Decode(m.key, m.value, now)
@@ -96,15 +119,40 @@ func (b *batch) decode() (unknown []string) {
 			it.masks = redact.Event(it.event, b.w.Keys.Pseudonym)
 		}
 		b.items = append(b.items, it)
-		if it.event == nil {
-			continue
-		}
-		if id := it.event.SessionID; b.w.memory.sessions[id] == nil && !asked[id] {
-			asked[id] = true
-			unknown = append(unknown, id)
-		}
 	}
-	return unknown
+}
+
+// recall finds the sessions of the batch, in memory or in the record, and takes them in hand before
+// anything is waited for: what is in hand is not forgotten when the batch before is in the record.
+func (b *batch) recall(ctx context.Context) error {
+	find := func() (unknown []string, err error) {
+		asked := map[string]bool{}
+		for i := range b.items {
+			it := &b.items[i]
+			if it.event == nil || it.of != nil {
+				continue
+			}
+			id := it.event.SessionID
+			if it.of = b.w.memory.sessions[id]; it.of != nil {
+				if err := b.touch(it.of); err != nil {
+					return nil, err
+				}
+			} else if !asked[id] {
+				asked[id] = true
+				unknown = append(unknown, id)
+			}
+		}
+		return unknown, nil
+	}
+	unknown, err := find()
+	if err != nil || len(unknown) == 0 {
+		return err
+	}
+	if err := b.w.recall(ctx, unknown); err != nil {
+		return err
+	}
+	_, err = find()
+	return err
 }
 
 // control accounts for the offsets up to next that no message has.
@@ -126,12 +174,17 @@ func (b *batch) take(ctx context.Context, i int) error {
 		return nil
 	}
 	e := it.event
-	c := b.w.memory.sessions[e.SessionID]
+	c := it.of
 	if c == nil {
-		c = &conversation{state: b.w.inspector.Open(e), redo: -1}
-		b.w.memory.add(c)
+		c = b.w.memory.sessions[e.SessionID] // begun by an event before
 	}
-	b.touch(c)
+	if c == nil {
+		c = &conversation{id: e.SessionID, state: b.w.inspector.Open(e), redo: -1}
+		b.w.memory.add(c)
+		if err := b.touch(c); err != nil {
+			return err
+		}
+	}
 	_, redone := c.state.Seen.First(e.ID)
 	if !redone && it.offset <= c.redo && e.Tenant == c.state.Tenant {
 		// It came before the snapshot and is not part of it: it was refused, because the session had
@@ -174,14 +227,14 @@ func (b *batch) take(ctx context.Context, i int) error {
 		if err := b.move(ctx, c, out.TenantWas); err != nil {
 			return err
 		}
-	} else if redone && e.Kind == event.SessionOpened && e.Tenant != "" {
+	} else if redone && e.Kind == event.SessionOpened && c.state.Tenant != session.DefaultTenant {
 		if err := b.bury(ctx, c, session.DefaultTenant); err != nil {
 			return err
 		}
 	}
 	waits.row = len(b.interactions)
 	b.secrets = append(b.secrets, waits)
-	b.keep(row)
+	b.keep(c, row)
 	changes := out.Changes
 	if was != standingOf(c.state) {
 		changes = everyFinding(c.state, changes)
@@ -191,23 +244,34 @@ func (b *batch) take(ctx context.Context, i int) error {
 	}
 	// An event that is in the state already may not be in the snapshot: a crash came between the two
 	// and the session was folded from its events.
-	if !redone || it.offset > c.redo && !c.dirty {
-		c.dirty, c.version = true, c.nextVersion()
+	if !redone || it.offset > c.redo && c.dirty != b.number {
+		c.dirty, c.version, c.frozen = b.number, c.nextVersion(), nil
 	}
-	b.w.memory.schedule(c)
 	return nil
 }
 
-func (b *batch) touch(c *conversation) {
-	if !c.touched {
-		c.touched = true
-		b.sessions = append(b.sessions, c)
+// touch takes a session in hand.
+func (b *batch) touch(c *conversation) error {
+	if c.touched == b.number {
+		return nil
 	}
+	c.touched, c.row = b.number, 0
+	b.sessions = append(b.sessions, c)
+	return c.thaw()
 }
 
-func (b *batch) keep(row warehouse.Interaction) {
-	b.rows[row.SessionID] = append(b.rows[row.SessionID], len(b.interactions))
-	b.interactions = append(b.interactions, row)
+func (b *batch) keep(c *conversation, row warehouse.Interaction) {
+	b.interactions, b.earlier = append(b.interactions, row), append(b.earlier, c.row)
+	c.row = int32(len(b.interactions))
+}
+
+// rows are the indexes of a touched session's interactions in the batch, the newest first.
+func (b *batch) rows(c *conversation) iter.Seq[int] {
+	return func(yield func(int) bool) {
+		for i := c.row; i > 0 && yield(int(i-1)); {
+			i = b.earlier[i-1]
+		}
+	}
 }
 
 func (b *batch) refuse(it *item, at event.Position) {
@@ -223,7 +287,7 @@ func (b *batch) refuse(it *item, at event.Position) {
 
 // move puts a session that had no tenant so far under the one it has now.
 func (b *batch) move(ctx context.Context, c *conversation, from string) error {
-	for _, i := range b.rows[c.state.ID] {
+	for i := range b.rows(c) {
 		b.interactions[i].Tenant = c.state.Tenant
 	}
 	rows, err := b.w.storedRows(ctx, from, c.state.ID)
@@ -232,7 +296,7 @@ func (b *batch) move(ctx context.Context, c *conversation, from string) error {
 	}
 	for _, row := range rows {
 		row.Tenant = c.state.Tenant
-		b.keep(row)
+		b.keep(c, row)
 	}
 	old, state := *c, *c.state
 	state.Tenant = from
@@ -307,21 +371,24 @@ const (
 // fires a bounded number; the rest waits for the next.
 func (b *batch) letTimePass(ctx context.Context, now policies.Millis, clock string) error {
 	for fired := 0; fired < b.w.Batch.Messages; {
-		due := b.w.memory.overdue(now, b.w.Batch.Messages-fired)
+		due := b.w.memory.overdue(now, b.w.Batch.Messages-fired, b.number)
 		if len(due) == 0 {
 			break
 		}
 		fired += len(due)
 		for _, c := range due {
+			if err := c.thaw(); err != nil {
+				return err
+			}
 			out, err := b.w.inspector.Deadline(ctx, c.state)
 			if err != nil {
 				return fmt.Errorf("deadline of session %s: %w", c.state.ID, err)
 			}
-			if !c.dirty {
-				c.dirty = true
+			if c.dirty != b.number {
+				c.dirty = b.number
 				b.sessions = append(b.sessions, c)
 			}
-			c.version = c.nextVersion()
+			c.version, c.frozen = c.nextVersion(), nil
 			for _, ch := range out.Changes {
 				b.findings = append(b.findings, b.w.catalogue.findingRow(ch, c.state))
 			}
@@ -333,117 +400,13 @@ func (b *batch) letTimePass(ctx context.Context, now policies.Millis, clock stri
 }
 
 // letTimePass fires the deadlines that the wall clock has passed.
-func (w *worker) letTimePass(ctx context.Context) error {
-	if err := w.adopt(ctx); err != nil {
-		return err
-	}
-	b := &batch{w: w, run: run{first: w.position, next: w.position}}
-	if err := b.letTimePass(ctx, w.Now().UnixMilli(), wallClock); err != nil {
-		return err
-	}
-	return b.write(ctx)
-}
-
-// write puts the batch into the record and publishes it, for as long as it takes.
-func (b *batch) write(ctx context.Context) error {
-	w := b.w
-	began := time.Now()
-	before := warehouse.Batch{Interactions: b.interactions, Rejects: b.rejects, Sessions: b.goneSessions}
-	after := warehouse.Batch{Interactions: b.goneInteractions, Findings: append(w.memory.owed, b.findings...)}
-	for _, c := range b.sessions {
-		if !c.dirty {
-			continue // repeats, refusals and what a crash made us do again change nothing
-		}
-		row, err := w.catalogue.sessionRow(w.Topic, w.partition, c)
-		if err != nil {
-			return err
-		}
-		if c.touched {
-			before.Sessions = append(before.Sessions, row)
-		} else {
-			after.Sessions = append(after.Sessions, row)
-		}
-	}
-	if b.run.next > b.run.first {
-		s, err := b.seal(after.Findings)
-		if err != nil {
-			return err
-		}
-		after.Seal = s
-	}
-	if err := w.store(ctx, "write rows", &before); err != nil {
-		return err
-	}
-	if err := w.publish(ctx, append(b.goneFindings, after.Findings...), b.rejects); err != nil {
-		return err
-	}
-	if err := w.store(ctx, "write withdrawn findings", &warehouse.Batch{Findings: b.goneFindings}); err != nil {
-		return err
-	}
-	if err := w.store(ctx, "write findings and seal", &after); err != nil {
-		return err
-	}
-	w.memory.owed = nil
-	w.memory.settle(b.sessions)
-	b.count(after.Findings)
-	if after.Seal != nil {
-		w.seal, w.position = *after.Seal, b.run.next
-		w.metrics.batches.Inc()
-		w.metrics.write.Observe(time.Since(began).Seconds())
-		w.hint()
-		w.health.sealed(w.position)
-	}
-	w.health.holds(len(w.memory.sessions))
-	return nil
-}
-
-func (w *worker) publish(ctx context.Context, findings []warehouse.Finding, rejects []warehouse.Reject) error {
-	if len(findings)+len(rejects) == 0 {
-		return nil
-	}
-	return w.try(ctx, "publish", func() error { return w.out.send(ctx, findings, rejects) })
-}
-
-func (w *worker) store(ctx context.Context, what string, b *warehouse.Batch) error {
-	if len(b.Interactions)+len(b.Rejects)+len(b.Findings)+len(b.Sessions) == 0 && b.Policies == nil && b.Seal == nil {
-		return nil
-	}
-	return w.try(ctx, what, func() error { return w.Store.Write(ctx, b) })
-}
-
-// seal makes the seal over the batch.
-func (b *batch) seal(findings []warehouse.Finding) (*warehouse.Seal, error) {
-	w := b.w
-	leaves := make([][]byte, len(findings))
-	for i := range findings {
-		leaves[i] = findingLeaf(&findings[i])
-	}
-	s := &warehouse.Seal{
-		Topic: w.Topic, Partition: w.partition, First: b.run.first, Last: b.run.next - 1,
-		Stored: b.stored, Repeats: b.repeats, Rejected: b.rejected,
-		Control:    len(b.leaves) - b.stored - b.repeats - b.rejected,
-		Generation: w.fence, Previous: w.seal.ID, Revision: w.catalogue.revision, At: w.Now().UnixMilli(),
-		InteractionsRoot: seal.Root(b.leaves), FindingsRoot: seal.Root(leaves),
-	}
-	h := sealHeader(s)
-	if err := h.Check(); err != nil {
+func (w *worker) letTimePass(ctx context.Context) (*batch, error) {
+	b, err := w.begin(ctx, run{first: w.next, next: w.next})
+	if err != nil {
 		return nil, err
 	}
-	s.ID = h.ID()
-	return s, nil
-}
-
-func (b *batch) count(findings []warehouse.Finding) {
-	m := b.w.metrics
-	for d, n := range map[seal.Disposition]int{
-		seal.Stored: b.stored, seal.Repeat: b.repeats, seal.Rejected: b.rejected,
-		seal.Control: len(b.leaves) - b.stored - b.repeats - b.rejected,
-	} {
-		m.interactions.WithLabelValues(string(d)).Add(float64(n))
+	if err := b.letTimePass(ctx, w.Now().UnixMilli(), wallClock); err != nil {
+		return nil, err
 	}
-	for i := range findings {
-		m.findings.WithLabelValues(stateOf(&findings[i])).Inc()
-	}
-	m.sessions.WithLabelValues(b.w.label()).Set(float64(len(b.w.memory.sessions)))
-	m.lag.WithLabelValues(b.w.label()).Set(float64(max(0, b.w.end-b.run.next)))
+	return b, b.conclude()
 }

@@ -5,7 +5,6 @@ import (
 	"slices"
 	"testing"
 
-	"mingjian/collector"
 	"mingjian/collector/warehouse"
 )
 
@@ -26,7 +25,7 @@ func (l *ledger) dispositions(t *testing.T) (stored, repeats, rejected, control 
 	t.Helper()
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	for p, seals := range l.standing(collector.InteractionsTopic) {
+	for p, seals := range l.standing() {
 		next := seals[0].First
 		for _, s := range seals {
 			if s.First != next {
@@ -82,7 +81,7 @@ func TestEventsBecomeRowsFindingsAndSeals(t *testing.T) {
 	if stored, repeats, _, _ := store.dispositions(t); stored != 160 || repeats != 160 {
 		t.Errorf("after the second import %d stored and %d repeats", stored, repeats)
 	}
-	for _, seals := range store.standing(collector.InteractionsTopic) {
+	for _, seals := range store.standing() {
 		if !slices.IsSortedFunc(seals, func(a, b warehouse.Seal) int { return int(a.First - b.First) }) {
 			t.Error("seals out of order")
 		}

@@ -17,6 +17,8 @@ import (
 	"pgregory.net/rapid"
 
 	"mingjian/collector"
+	"mingjian/collector/event"
+	"mingjian/collector/session"
 )
 
 func TestMain(m *testing.M) {
@@ -100,9 +102,6 @@ func published(t testing.TB, addr, topic string) map[string]map[int64]bool {
 	return out
 }
 
-// killedFindings is where collectors that get killed publish, apart from those that do not.
-const killedFindings = "killed.findings"
-
 // A collector that is killed at any write, as often as you like, with any size of batch, leaves the
 // same views as one that was never disturbed, and every finding in the record was published.
 func TestKillingAtAnyWriteChangesNothing(t *testing.T) {
@@ -112,7 +111,7 @@ func TestKillingAtAnyWriteChangesNothing(t *testing.T) {
 		run++
 		seed := rapid.Uint64().Draw(rt, "seed")
 		store, killed := newLedger(), newLedger()
-		log := &stage{t: t, addr: s.addr, bundle: s.bundle, rules: s.rules, writer: s.writer}
+		log := &stage{t: t, topics: s.topics, addr: s.addr, bundle: s.bundle, rules: s.rules, writer: s.writer}
 		// Sessions of their own for each check; the log before them stays and is done as well.
 		msgs := madeUp(t, rand.New(rand.NewPCG(seed, 1)), 8)
 		for i := range msgs {
@@ -123,7 +122,7 @@ func TestKillingAtAnyWriteChangesNothing(t *testing.T) {
 		log.produce(msgs...)
 
 		calm := log.options(store)
-		calm.Group = fmt.Sprintf("calm-%d", run)
+		calm.Group = s.group("calm", run)
 		undisturbed := log.start(calm)
 		undisturbed.atRest()
 		undisturbed.stop()
@@ -131,7 +130,7 @@ func TestKillingAtAnyWriteChangesNothing(t *testing.T) {
 		steps := rapid.SliceOfN(rapid.IntRange(0, 12), 1, 6).Draw(rt, "steps before each kill")
 		for _, step := range steps {
 			o := log.options(nil)
-			o.Group, o.Findings = fmt.Sprintf("killed-%d", run), killedFindings
+			o.Group, o.Findings = s.group("killed", run), s.killed
 			o.Grace = time.Millisecond
 			o.Batch.Messages = rapid.IntRange(1, 40).Draw(rt, "batch")
 			ctx, kill := context.WithCancel(context.Background())
@@ -148,7 +147,7 @@ func TestKillingAtAnyWriteChangesNothing(t *testing.T) {
 			<-life.ended
 		}
 		o := log.options(killed)
-		o.Group, o.Findings = fmt.Sprintf("killed-%d", run), killedFindings
+		o.Group, o.Findings = s.group("killed", run), s.killed
 		last := log.start(o)
 		last.atRest()
 		last.stop()
@@ -157,7 +156,7 @@ func TestKillingAtAnyWriteChangesNothing(t *testing.T) {
 			rt.Fatalf("the views differ:\n%s", d)
 		}
 		killed.dispositions(t)
-		out := published(t, s.addr, killedFindings)
+		out := published(t, s.addr, s.killed)
 		for id, f := range killed.findings {
 			if !f.Deleted && !out[id][f.Version] {
 				rt.Fatalf("version %d of finding %s (%s) was never published", f.Version, id, f.Rule)
@@ -197,4 +196,28 @@ func topicValues(t testing.TB, addr, topic string) [][]byte {
 		next = m.Offset + 1
 	}
 	return out
+}
+
+// A session may name the tenant that it would have been given anyway. Doing its batch again after a crash is
+// no move, and takes nothing away.
+func TestNamingTheDefaultTenantIsNoMove(t *testing.T) {
+	s := newStage(t, 1)
+	store := newLedger()
+	k := newTalk(t, "own", noon).add(0, event.Event{Kind: event.SessionOpened, Tenant: session.DefaultTenant})
+	s.produce(k.says(time.Second, event.CustomerRole, "您好").closed(2 * time.Second).out...)
+	ctx, kill := context.WithCancel(t.Context())
+	o := s.options(&mortal{ledger: store, left: 2, kill: kill}) // interactions and sessions are written, the seal is not
+	if err := collector.Run(ctx, o); err != nil {
+		t.Fatal(err)
+	}
+	if len(store.interactions) != 3 || len(store.seals) != 0 {
+		t.Fatalf("the crash left %d interactions and %d seals, want 3 and 0", len(store.interactions), len(store.seals))
+	}
+	r := s.start(s.options(store))
+	r.atRest()
+	for _, row := range store.interactions {
+		if row.Deleted {
+			t.Errorf("event %s was taken away", row.EventID)
+		}
+	}
 }

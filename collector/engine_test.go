@@ -26,14 +26,14 @@ func TestClickHouseKeepsWhatTheLedgerKeeps(t *testing.T) {
 
 	ledger := newLedger()
 	calm := s.options(ledger)
-	calm.Group = "calm"
+	calm.Group = s.group("calm", 1)
 	r := s.start(calm)
 	r.atRest()
 	r.stop()
 
 	for _, messages := range []int{7, 40} {
 		o := s.options(store)
-		o.Findings, o.Batch.Messages = killedFindings, messages
+		o.Findings, o.Batch.Messages = s.killed, messages
 		r := s.start(o)
 		eventually(t, func() string {
 			p := r.health.Report().Partitions
@@ -53,7 +53,7 @@ func TestClickHouseKeepsWhatTheLedgerKeeps(t *testing.T) {
 	for k := range ledger.sessions {
 		ids = append(ids, k[0])
 	}
-	snapshots, err := store.Snapshots(t.Context(), collector.InteractionsTopic, ids)
+	snapshots, err := store.Snapshots(t.Context(), s.interactions, ids)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -94,13 +94,13 @@ func TestClickHouseKeepsWhatTheLedgerKeeps(t *testing.T) {
 		return strings.Join(out, "\n")
 	}
 	examine := func() []collector.Check {
-		return collector.Examine(t.Context(), []string{s.addr}, collector.InteractionsTopic, store)
+		return collector.Examine(t.Context(), []string{s.addr}, s.interactions, store)
 	}
 	if checks := examine(); failed(checks) != "" || len(checks) != 4+2*2+1 {
 		t.Errorf("examined after all this: %+v", checks)
 	}
 	// A seal that leaves offsets out, and one that was tampered with, are found.
-	progress, err := store.Progress(t.Context(), collector.InteractionsTopic)
+	progress, err := store.Progress(t.Context(), s.interactions)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -120,7 +120,7 @@ func TestClickHouseKeepsWhatTheLedgerKeeps(t *testing.T) {
 	if wrong := failed(examine()); !strings.Contains(wrong, "store: ") || strings.Contains(wrong, "seals") {
 		t.Errorf("without ClickHouse: %s", wrong)
 	}
-	if wrong := failed(collector.Examine(t.Context(), []string{"127.0.0.1:1"}, collector.InteractionsTopic, store)); !strings.Contains(wrong, "broker: ") {
+	if wrong := failed(collector.Examine(t.Context(), []string{"127.0.0.1:1"}, s.interactions, store)); !strings.Contains(wrong, "broker: ") {
 		t.Errorf("without Kafka: %s", wrong)
 	}
 }

@@ -35,8 +35,8 @@ type Check struct {
 // and whether the seals of every partition account for each offset up to where the log ends. What
 // cannot be reached is a failed check; later checks that need it are left out.
 func Examine(ctx context.Context, brokers []string, topic string, record Ledger) []Check {
-	x := &examination{ctx: ctx, topic: topic}
-	logs := x.broker(brokers)
+	x := &examination{ctx: ctx, brokers: brokers, topic: topic}
+	logs := x.broker()
 	if !x.note("store", record.Ping(ctx), "ClickHouse answers") {
 		return x.checks
 	}
@@ -49,9 +49,10 @@ func Examine(ctx context.Context, brokers []string, topic string, record Ledger)
 }
 
 type examination struct {
-	ctx    context.Context
-	topic  string
-	checks []Check
+	ctx     context.Context
+	brokers []string
+	topic   string
+	checks  []Check
 }
 
 func (x *examination) last() *Check { return &x.checks[len(x.checks)-1] }
@@ -68,14 +69,14 @@ func (x *examination) note(name string, err error, detail string) bool {
 type bounds struct{ first, end int64 }
 
 // broker asks for the topic and gives the bounds of its partitions; nil where it cannot.
-func (x *examination) broker(brokers []string) map[int]bounds {
+func (x *examination) broker() map[int]bounds {
 	transport := newTransport()
 	defer transport.CloseIdleConnections()
 	ctx, cancel := context.WithTimeout(x.ctx, networkPatience)
 	defer cancel()
-	client := &kafka.Client{Addr: kafka.TCP(brokers...), Transport: transport}
+	client := &kafka.Client{Addr: kafka.TCP(x.brokers...), Transport: transport}
 	meta, err := client.Metadata(ctx, &kafka.MetadataRequest{Topics: []string{x.topic}})
-	if !x.note("broker", err, fmt.Sprintf("Kafka at %s answers", strings.Join(brokers, ","))) {
+	if !x.note("broker", err, fmt.Sprintf("Kafka at %s answers", strings.Join(x.brokers, ","))) {
 		return nil
 	}
 	var ids []int
@@ -91,14 +92,22 @@ func (x *examination) broker(brokers []string) map[int]bounds {
 	}
 	out := map[int]bounds{}
 	for _, id := range ids {
-		first, end, err := newTail(transport, brokers, x.topic, id).bounds(ctx)
+		log, err := x.bounds(id)
 		if err != nil {
 			x.note(fmt.Sprintf("log of partition %d", id), err, "")
 			continue
 		}
-		out[id] = bounds{first, end}
+		out[id] = log
 	}
 	return out
+}
+
+// bounds asks the broker for those of a partition.
+func (x *examination) bounds(id int) (bounds, error) {
+	transport := newTransport()
+	defer transport.CloseIdleConnections()
+	first, end, err := newTail(transport, x.brokers, x.topic, id).bounds(x.ctx)
+	return bounds{first, end}, err
 }
 
 // TopicsExist returns an error that names each of the topics that has to be made, or says that no
@@ -227,6 +236,12 @@ func (x *examination) lag(id int, c *chain, logs map[int]bounds) {
 	position := log.first
 	if c.count > 0 {
 		position = c.last.Last + 1
+	}
+	if ok && position > log.end {
+		// A collector may have sealed what came since the broker was asked.
+		if now, err := x.bounds(id); err == nil {
+			log = now
+		}
 	}
 	var err error
 	switch {

@@ -120,7 +120,7 @@ func TestMalformedMessagesAreKeptApartAndTheRestGoesOn(t *testing.T) {
 		t.Errorf("health %+v", h)
 	}
 	r.stop()
-	values := topicValues(t, s.addr, collector.RejectsTopic)
+	values := topicValues(t, s.addr, s.rejects)
 	if len(values) != bad {
 		t.Errorf("%d messages on the rejects topic, want %d", len(values), bad)
 	}
@@ -136,7 +136,7 @@ func TestOrderOfArrivalChangesNoFinding(t *testing.T) {
 	stores := []*ledger{newLedger(), newLedger()}
 	for i, store := range stores {
 		o := s.options(store)
-		o.Group = fmt.Sprintf("g%d", i)
+		o.Group = s.group("g", i)
 		o.Batch.Messages = 3 // late across batches, so that the record is asked
 		r := s.start(o)
 		for n := range 12 {
@@ -344,7 +344,7 @@ func TestFindingAheadOfItsSessionIsWithdrawn(t *testing.T) {
 	if standing, withdrawn := store.rules(true)[unreachable], store.rules(false)[unreachable]; standing != 0 || withdrawn != 1 {
 		t.Errorf("%d findings stand and %d are withdrawn, want 0 and 1", standing, withdrawn)
 	}
-	out := published(t, s.addr, collector.FindingsTopic)
+	out := published(t, s.addr, s.findings)
 	for id, f := range store.findings {
 		if !out[id][f.Version] {
 			t.Errorf("version %d of finding %s was never published", f.Version, f.Rule)

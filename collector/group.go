@@ -82,7 +82,7 @@ func (c *collector) attend(ctx context.Context) error {
 			workers.Add(1)
 			gen.Start(func(ctx context.Context) {
 				defer workers.Done()
-				c.newWorker(gen, id).run(ctx)
+				c.newWorker(gen, id, len(ids)).run(ctx)
 			})
 		}
 		select {

@@ -166,8 +166,8 @@ func (p *partitionHealth) consuming(position, end int64, sessions int) {
 
 func (p *partitionHealth) read(end int64) { p.set(func(e *PartitionHealth) { e.End = end }) }
 
-func (p *partitionHealth) sealed(position int64) {
-	p.set(func(e *PartitionHealth) { e.Position, e.Sealed = position, time.Now() })
+func (p *partitionHealth) sealed(position int64, sessions int) {
+	p.set(func(e *PartitionHealth) { e.Position, e.Sealed, e.Sessions = position, time.Now(), sessions })
 }
 
 func (p *partitionHealth) holds(sessions int) {

@@ -85,13 +85,10 @@ func (l *ledger) Write(_ context.Context, b *warehouse.Batch) error {
 	return nil
 }
 
-// standing gives a topic's chain of seals for each partition.
-func (l *ledger) standing(topic string) map[int][]warehouse.Seal {
+// standing gives the chain of seals for each partition; a ledger is of one topic.
+func (l *ledger) standing() map[int][]warehouse.Seal {
 	follows := map[int]map[string]warehouse.Seal{}
 	for _, s := range l.seals {
-		if s.Topic != topic {
-			continue
-		}
 		if follows[s.Partition] == nil {
 			follows[s.Partition] = map[string]warehouse.Seal{}
 		}
@@ -108,14 +105,14 @@ func (l *ledger) standing(topic string) map[int][]warehouse.Seal {
 	return out
 }
 
-func (l *ledger) Progress(_ context.Context, topic string) (map[int]warehouse.Seal, error) {
+func (l *ledger) Progress(context.Context, string) (map[int]warehouse.Seal, error) {
 	done, err := l.enter("progress")
 	if err != nil {
 		return nil, err
 	}
 	defer done()
 	out := map[int]warehouse.Seal{}
-	for p, chain := range l.standing(topic) {
+	for p, chain := range l.standing() {
 		out[p] = chain[len(chain)-1]
 	}
 	return out, nil

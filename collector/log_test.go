@@ -14,20 +14,29 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
-	"mingjian/collector"
 	"mingjian/deploy/embedded/kafka"
+	"mingjian/deploy/embedded/kafka/kafkatest"
 )
 
-// plainBroker is a broker of the library itself, where a test may do to the log what ours forbids.
+// plainBroker is a broker where a test may do to the log what ours forbids: one of the library itself, or
+// Apache Kafka.
 func plainBroker(t *testing.T) *stage {
 	t.Helper()
+	if kafkatest.External() {
+		return newStage(t, 1)
+	}
+	return libraryBroker(t, newTopics())
+}
+
+func libraryBroker(t *testing.T, on topics) *stage {
+	t.Helper()
 	cluster, err := kfake.NewCluster(kfake.NumBrokers(1),
-		kfake.SeedTopics(1, collector.InteractionsTopic, collector.FindingsTopic, collector.RejectsTopic))
+		kfake.SeedTopics(1, on.interactions, on.findings, on.rejects))
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(cluster.Close)
-	return stageAt(t, cluster.ListenAddrs()[0])
+	return stageAt(t, cluster.ListenAddrs()[0], on)
 }
 
 func admin(t *testing.T, addr string, opts ...kgo.Opt) *kgo.Client {
@@ -41,7 +50,7 @@ func admin(t *testing.T, addr string, opts ...kgo.Opt) *kgo.Client {
 }
 
 // transact sends one transaction and ends it.
-func transact(t *testing.T, c *kgo.Client, end kgo.TransactionEndTry, msgs ...client.Message) {
+func (s *stage) transact(t *testing.T, c *kgo.Client, end kgo.TransactionEndTry, msgs ...client.Message) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), within)
 	defer cancel()
@@ -49,7 +58,7 @@ func transact(t *testing.T, c *kgo.Client, end kgo.TransactionEndTry, msgs ...cl
 		t.Fatal(err)
 	}
 	for _, m := range msgs {
-		c.Produce(ctx, &kgo.Record{Topic: collector.InteractionsTopic, Key: m.Key, Value: m.Value}, nil)
+		c.Produce(ctx, &kgo.Record{Topic: s.interactions, Key: m.Key, Value: m.Value}, nil)
 	}
 	if err := c.Flush(ctx); err != nil {
 		t.Fatal(err)
@@ -63,11 +72,11 @@ func TestTransactionsAreReadAsCommittedAndEveryOffsetAccountedFor(t *testing.T) 
 	s := plainBroker(t)
 	store := newLedger()
 	one, two := admin(t, s.addr, kgo.TransactionalID("one")), admin(t, s.addr, kgo.TransactionalID("two"))
-	transact(t, one, kgo.TryCommit, sorry(t, "kept", "CN").out...)   // 8 and a marker
-	transact(t, one, kgo.TryAbort, sorry(t, "undone", "CN").out...)  // 8 and a marker
-	s.produce(sorry(t, "plain", "CN").out...)                        // 8
-	transact(t, two, kgo.TryAbort, sorry(t, "undone2", "CN").out...) // 8 and a marker
-	transact(t, one, kgo.TryCommit, sorry(t, "kept2", "CN").out...)  // 8 and a marker, at the end
+	s.transact(t, one, kgo.TryCommit, sorry(t, "kept", "CN").out...)   // 8 and a marker
+	s.transact(t, one, kgo.TryAbort, sorry(t, "undone", "CN").out...)  // 8 and a marker
+	s.produce(sorry(t, "plain", "CN").out...)                          // 8
+	s.transact(t, two, kgo.TryAbort, sorry(t, "undone2", "CN").out...) // 8 and a marker
+	s.transact(t, one, kgo.TryCommit, sorry(t, "kept2", "CN").out...)  // 8 and a marker, at the end
 	o := s.options(store)
 	o.Batch.Messages = 5
 	r := s.start(o)
@@ -83,7 +92,7 @@ func TestTransactionsAreReadAsCommittedAndEveryOffsetAccountedFor(t *testing.T) 
 	if stored, repeats, rejected, control := store.dispositions(t); stored != 24 || control != 20 || repeats+rejected != 0 {
 		t.Errorf("dispositions %d %d %d %d, want 24 stored and 20 without a message", stored, repeats, rejected, control)
 	}
-	for _, chain := range store.standing(collector.InteractionsTopic) {
+	for _, chain := range store.standing() {
 		if last := chain[len(chain)-1].Last; last != 43 {
 			t.Errorf("sealed up to %d, want 43", last)
 		}
@@ -91,17 +100,17 @@ func TestTransactionsAreReadAsCommittedAndEveryOffsetAccountedFor(t *testing.T) 
 }
 
 // truncate removes what is before an offset, as retention does.
-func truncate(t *testing.T, addr string, before int64) {
+func (s *stage) truncate(t *testing.T, before int64) {
 	t.Helper()
 	req := kmsg.NewPtrDeleteRecordsRequest()
 	req.TimeoutMillis = int32(within.Milliseconds())
 	topic := kmsg.NewDeleteRecordsRequestTopic()
-	topic.Topic = collector.InteractionsTopic
+	topic.Topic = s.interactions
 	p := kmsg.NewDeleteRecordsRequestTopicPartition()
 	p.Offset = before
 	topic.Partitions = append(topic.Partitions, p)
 	req.Topics = append(req.Topics, topic)
-	resp, err := req.RequestWith(t.Context(), admin(t, addr))
+	resp, err := req.RequestWith(t.Context(), admin(t, s.addr))
 	if err != nil || resp.Topics[0].Partitions[0].ErrorCode != 0 {
 		t.Fatalf("truncate: %v %+v", err, resp)
 	}
@@ -115,7 +124,7 @@ func TestMessagesThatRetentionTookAreMissedAloud(t *testing.T) {
 	r.atRest()
 	r.stop()
 	s.produce(sorry(t, "b", "CN").out...) // 8–15, of which 8–11 are removed
-	truncate(t, s.addr, 12)
+	s.truncate(t, 12)
 	r = s.start(s.options(store))
 	r.atRest()
 	if n := len(store.interactions); n != 12 {
@@ -125,7 +134,7 @@ func TestMessagesThatRetentionTookAreMissedAloud(t *testing.T) {
 	if want := "offsets 8 to 11 are lost"; h.Healthy || len(h.Problems) == 0 || !contains(h.Problems, want) {
 		t.Errorf("health %+v, want a problem with %q", h, want)
 	}
-	chain := store.standing(collector.InteractionsTopic)[0]
+	chain := store.standing()[0]
 	if last := chain[len(chain)-1]; chain[len(chain)-1].First != 12 || last.Last != 15 || last.Previous != chain[len(chain)-2].ID {
 		t.Errorf("the seal behind the hole is %+v", last)
 	}
@@ -133,12 +142,12 @@ func TestMessagesThatRetentionTookAreMissedAloud(t *testing.T) {
 
 func TestALogThatEndsBeforeTheRecordIsNotTouched(t *testing.T) {
 	store := newLedger()
-	s := plainBroker(t)
+	s := libraryBroker(t, newTopics())
 	s.produce(sorry(t, "a", "CN").out...)
 	r := s.start(s.options(store))
 	r.atRest()
 	r.stop()
-	other := plainBroker(t) // another log under the same name
+	other := libraryBroker(t, s.topics) // another log under the same name
 	other.produce(sorry(t, "b", "CN").out[:3]...)
 	r = other.start(other.options(store))
 	eventually(t, func() string {
@@ -157,7 +166,7 @@ func contains(sentences []string, part string) bool {
 }
 
 // restartable is our own broker on an address and directory that stay.
-func restartable(t *testing.T, addr, dir string) (at string, stop func()) {
+func restartable(t *testing.T, addr, dir string, on topics) (at string, stop func()) {
 	t.Helper()
 	var l net.Listener
 	eventually(t, func() (wrong string) {
@@ -170,9 +179,7 @@ func restartable(t *testing.T, addr, dir string) (at string, stop func()) {
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() {
-		ended <- kafka.Run(ctx, kafka.Options{Data: dir, Listener: l, Log: slog.New(slog.DiscardHandler), Topics: []kafka.Topic{
-			{Name: collector.InteractionsTopic, Partitions: 2}, {Name: collector.FindingsTopic, Partitions: 1}, {Name: collector.RejectsTopic, Partitions: 1},
-		}})
+		ended <- kafka.Run(ctx, kafka.Options{Data: dir, Listener: l, Log: slog.New(slog.DiscardHandler), Topics: on.list(2)})
 	}()
 	stop = sync.OnceFunc(func() {
 		cancel()
@@ -186,8 +193,9 @@ func restartable(t *testing.T, addr, dir string) (at string, stop func()) {
 
 func TestBrokerThatComesBackIsReadOn(t *testing.T) {
 	dir := t.TempDir()
-	addr, stop := restartable(t, "127.0.0.1:0", dir)
-	s := stageAt(t, addr)
+	on := newTopics()
+	addr, stop := restartable(t, "127.0.0.1:0", dir, on)
+	s := stageAt(t, addr, on)
 	store := newLedger()
 	r := s.start(s.options(store))
 	s.produce(sorry(t, "a", "CN").out...)
@@ -199,7 +207,7 @@ func TestBrokerThatComesBackIsReadOn(t *testing.T) {
 		}
 		return ""
 	})
-	_, stop = restartable(t, addr, dir)
+	_, stop = restartable(t, addr, dir, on)
 	s.produce(sorry(t, "b", "CN").out...)
 	r.atRest()
 	if n := len(store.interactions); n != 16 {
@@ -225,7 +233,7 @@ func TestOwnersWhoDoNotKnowOfEachOther(t *testing.T) {
 	var both []*running
 	for i := range 2 {
 		o := s.options(shared)
-		o.Group, o.Batch.Messages = fmt.Sprintf("owner%d", i), 3+i
+		o.Group, o.Batch.Messages = s.group("owner", i), 3+i
 		both = append(both, s.start(o))
 	}
 	for i := range 15 {
@@ -238,7 +246,7 @@ func TestOwnersWhoDoNotKnowOfEachOther(t *testing.T) {
 	}
 	for group, store := range map[string]*ledger{"calm": calm, "after": shared} {
 		o := s.options(store)
-		o.Group = group
+		o.Group = s.group(group, 1)
 		r := s.start(o)
 		r.atRest()
 		r.stop()

@@ -76,7 +76,7 @@ func TestNothingPersonalIsStoredPublishedOrLoggedInTheClear(t *testing.T) {
 	r.stop()
 
 	places := map[string]string{"log": logged.String()}
-	for _, topic := range []string{collector.FindingsTopic, collector.RejectsTopic} {
+	for _, topic := range []string{s.findings, s.rejects} {
 		values := topicValues(t, s.addr, topic)
 		if len(values) == 0 {
 			t.Errorf("nothing on %s", topic)
@@ -174,10 +174,10 @@ func TestNothingPersonalIsStoredPublishedOrLoggedInTheClear(t *testing.T) {
 		t.Errorf("customer %q, %v", snapshot.Session.CustomerID, err)
 	}
 	var m collector.RejectMessage
-	if err := json.Unmarshal(topicValues(t, s.addr, collector.RejectsTopic)[0], &m); err != nil {
+	if err := json.Unmarshal(topicValues(t, s.addr, s.rejects)[0], &m); err != nil {
 		t.Fatal(err)
 	}
-	k := keys.keys[original.Owner{Topic: collector.InteractionsTopic, Month: time.UnixMilli(m.At).UTC().Format("2006-01")}]
+	k := keys.keys[original.Owner{Topic: s.interactions, Month: time.UnixMilli(m.At).UTC().Format("2006-01")}]
 	got, err := original.Open(&k, event.Position{Topic: m.Topic, Partition: m.Partition, Offset: m.Offset}, m.Payload)
 	if err != nil || m.KeyID != k.ID || !bytes.Equal(got, sent[m.Offset].Value) {
 		t.Errorf("refused message %q, %v", got, err)

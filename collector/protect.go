@@ -55,7 +55,7 @@ func (c *conversation) reckon(e *event.Event, offset int64) (owner original.Owne
 		}
 		of = t
 	}
-	return of.owner(c.state.ID, monthOf(e.At)), adopted
+	return of.owner(c.id, monthOf(e.At)), adopted
 }
 
 // learn adds a tenure where the event has changed whose the session is. What is known only grows, so
@@ -75,37 +75,37 @@ func (c *conversation) learn(e *event.Event, offset int64) (adopted []original.A
 	} else {
 		now.Customer, now.Derived = c.state.Customer, c.state.Derived
 	}
-	c.tenures = append(c.tenures, now)
+	c.tenures, c.owners = append(c.tenures, now), ""
 	if now.Customer == "" {
 		return nil
 	}
 	is := original.Owner{Tenant: now.Tenant, Customer: now.Customer}
 	for _, t := range c.tenures {
-		if was := t.owner(c.state.ID, ""); was.Session != "" {
+		if was := t.owner(c.id, ""); was.Session != "" {
 			adopted = append(adopted, original.Adoption{Was: was, Is: is})
 		}
 	}
 	return adopted
 }
 
-// owners writes the tenures for the session's row, and tenuresOf reads them back.
-func (c *conversation) owners() (string, error) {
-	if len(c.tenures) == 0 {
-		return "", nil // of before originals were kept
+// ownership is the tenures as the session's row has them, and tenuresOf reads them back.
+func (c *conversation) ownership() (string, error) {
+	if len(c.tenures) == 0 || c.owners != "" {
+		return c.owners, nil // of before originals were kept, or nothing was learnt since
 	}
 	b, err := json.Marshal(c.tenures)
 	if err != nil {
-		return "", fmt.Errorf("owners of session %s: %w", c.state.ID, err)
+		return "", fmt.Errorf("owners of session %s: %w", c.id, err)
 	}
 	return string(b), nil
 }
 
-func tenuresOf(s *warehouse.Session) (out []tenure, err error) {
-	if s.Owners == "" {
+func tenuresOf(id, owners string) (out []tenure, err error) {
+	if owners == "" {
 		return nil, nil
 	}
-	if err := json.Unmarshal([]byte(s.Owners), &out); err != nil {
-		return nil, fmt.Errorf("owners of session %s: %w", s.SessionID, err)
+	if err := json.Unmarshal([]byte(owners), &out); err != nil {
+		return nil, fmt.Errorf("owners of session %s: %w", id, err)
 	}
 	return out, nil
 }

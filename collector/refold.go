@@ -26,7 +26,7 @@ func (b *batch) events(ctx context.Context, c *conversation) ([]inspect.Placed, 
 		out = append(out, p)
 		return err
 	}
-	for _, i := range b.rows[c.state.ID] {
+	for i := range b.rows(c) {
 		if err := add(&b.interactions[i]); err != nil {
 			return nil, err
 		}
@@ -73,8 +73,12 @@ func (b *batch) coming(c *conversation, late int) []inspect.Placed {
 	return out
 }
 
-// storedRows reads a session's rows, waiting for the store where it is away.
+// storedRows reads a session's rows once the batch that is being written is there too, waiting for the store
+// where it is away.
 func (w *worker) storedRows(ctx context.Context, tenant, sessionID string) (rows []warehouse.Interaction, err error) {
+	if err := w.land(); err != nil {
+		return nil, err
+	}
 	err = w.try(ctx, "read a session's events", func() (err error) {
 		rows, err = w.Store.Events(ctx, tenant, sessionID)
 		return err

@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/go-json-experiment/json"
@@ -127,18 +128,21 @@ func findingLeaf(f *warehouse.Finding) []byte {
 	}.Canonical())
 }
 
-// sessionRow is the snapshot of a session.
+// sessionRow is the snapshot of a session, which keeps it too, to be frozen as. It is written while the
+// session goes on, and so shares nothing with the state.
 func (c catalogue) sessionRow(topic string, partition int, conv *conversation) (warehouse.Session, error) {
 	s := conv.state
 	state, err := s.MarshalBinary()
 	if err != nil {
 		return warehouse.Session{}, err
 	}
-	owners, err := conv.owners()
+	owners, err := conv.ownership()
 	if err != nil {
 		return warehouse.Session{}, err
 	}
-	facts, err := json.Marshal(&s.Facts)
+	conv.frozen, conv.owners = state, owners
+	// Most facts of most sessions are zero. Whoever reads them takes what is not there for zero.
+	facts, err := json.Marshal(&s.Facts, json.OmitZeroStructFields(true))
 	if err != nil {
 		return warehouse.Session{}, fmt.Errorf("facts of session %s: %w", s.ID, err)
 	}
@@ -146,10 +150,10 @@ func (c catalogue) sessionRow(topic string, partition int, conv *conversation) (
 		Tenant: s.Tenant, SessionID: s.ID, Topic: topic, Partition: partition,
 		LastOffset: s.Last, Version: conv.version,
 		Opened: s.Facts.Opened, Closed: s.Facts.Closed, LastAt: s.Newest.At, Due: s.Due,
-		Pending: conv.pending(), Derived: s.Derived,
+		Pending: s.Facts.Closed == 0 || s.Due != 0, Derived: s.Derived,
 		Channel: s.Facts.Channel, BusinessLine: s.Facts.BusinessLine, Industry: s.Facts.Industry, Jurisdiction: s.Facts.Jurisdiction,
 		CustomerID: s.Customer, BotID: s.Bot.ID, BotVersion: s.Bot.Version,
-		Events: s.Count(), Facts: string(facts), NotAssessed: s.NotAssessed, Revision: c.revision, State: state, Owners: owners,
+		Events: s.Count(), Facts: string(facts), NotAssessed: slices.Clone(s.NotAssessed), Revision: c.revision, State: state, Owners: owners,
 	}, nil
 }
 

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -17,14 +18,33 @@ import (
 )
 
 // within bounds every wait; a test that needs all of it has failed.
-const within = 30 * time.Second
+const within = 2 * time.Minute
 
 // rules are the shipped ones, loaded once.
 var rules = sync.OnceValues(func() (*policies.Bundle, error) { return policies.Load(policies.Builtin()) })
 
+// topics are a stage's own, so that one broker can serve many.
+type topics struct {
+	interactions, findings, rejects string
+	killed                          string // where collectors that get killed publish, apart from those that do not
+}
+
+var stages atomic.Int64
+
+func newTopics() topics {
+	of := fmt.Sprintf(".%x-%d", time.Now().UnixNano(), stages.Add(1))
+	return topics{collector.InteractionsTopic + of, collector.FindingsTopic + of, collector.RejectsTopic + of, "killed.findings" + of}
+}
+
+// list is the topics as a broker makes them.
+func (t topics) list(partitions int) []kafka.Topic {
+	return []kafka.Topic{{Name: t.interactions, Partitions: partitions}, {Name: t.findings, Partitions: 1}, {Name: t.rejects, Partitions: 1}, {Name: t.killed, Partitions: 1}}
+}
+
 // stage is a broker with the topics, and everything to run collectors on it.
 type stage struct {
-	t      *testing.T
+	t *testing.T
+	topics
 	addr   string
 	bundle *policies.Bundle
 	rules  *collector.Rules
@@ -33,16 +53,11 @@ type stage struct {
 
 func newStage(t *testing.T, partitions int) *stage {
 	t.Helper()
-	addr := kafkatest.Start(t,
-		kafka.Topic{Name: collector.InteractionsTopic, Partitions: partitions},
-		kafka.Topic{Name: collector.FindingsTopic, Partitions: 1},
-		kafka.Topic{Name: collector.RejectsTopic, Partitions: 1},
-		kafka.Topic{Name: killedFindings, Partitions: 1},
-	)
-	return stageAt(t, addr)
+	on := newTopics()
+	return stageAt(t, kafkatest.Start(t, on.list(partitions)...), on)
 }
 
-func stageAt(t *testing.T, addr string) *stage {
+func stageAt(t *testing.T, addr string, on topics) *stage {
 	t.Helper()
 	bundle, err := rules()
 	if err != nil {
@@ -52,12 +67,17 @@ func stageAt(t *testing.T, addr string) *stage {
 	if err != nil {
 		t.Fatalf("prepare the rules: %v", err)
 	}
+	// A transport of its own: the client's default one remembers for seconds that there was no such topic.
+	transport := &client.Transport{MetadataTTL: 100 * time.Millisecond}
 	w := &client.Writer{
-		Addr: client.TCP(addr), Topic: collector.InteractionsTopic, Balancer: &client.Hash{}, RequiredAcks: client.RequireAll,
-		BatchTimeout: time.Millisecond, BatchBytes: 4 << 20, MaxAttempts: 3,
+		Addr: client.TCP(addr), Topic: on.interactions, Balancer: &client.Hash{}, RequiredAcks: client.RequireAll, Transport: transport,
+		BatchTimeout: time.Millisecond, BatchBytes: 4 << 20, MaxAttempts: 10,
 	}
-	t.Cleanup(func() { w.Close() })
-	return &stage{t: t, addr: addr, bundle: bundle, rules: judging, writer: w}
+	t.Cleanup(func() {
+		w.Close()
+		transport.CloseIdleConnections()
+	})
+	return &stage{t: t, topics: on, addr: addr, bundle: bundle, rules: judging, writer: w}
 }
 
 func (s *stage) produce(msgs ...client.Message) {
@@ -71,10 +91,15 @@ func (s *stage) produce(msgs ...client.Message) {
 
 func (s *stage) options(store collector.Store) collector.Options {
 	return collector.Options{
-		Brokers: []string{s.addr}, Store: store, Keys: newRing(), Rules: s.rules,
+		Brokers: []string{s.addr}, Topic: s.interactions, Findings: s.findings, Rejects: s.rejects, Group: s.interactions, Store: store, Keys: newRing(), Rules: s.rules,
 		Batch: collector.Limits{Wait: 20 * time.Millisecond}, Quiet: 50 * time.Millisecond, Grace: time.Second,
 		Log: slog.New(slog.NewTextHandler(s.t.Output(), &slog.HandlerOptions{Level: slog.LevelError})), Health: collector.NewHealth(),
 	}
+}
+
+// group names a consumer group of the stage's own.
+func (s *stage) group(name string, n int) string {
+	return fmt.Sprintf("%s.%s-%d", s.interactions, name, n)
 }
 
 // running is a collector at work.
@@ -104,34 +129,46 @@ func (s *stage) start(o collector.Options) *running {
 	return r
 }
 
-// ends are where the partitions of the interactions topic end.
-func (s *stage) ends() map[int]int64 {
+// ends are where the partitions of the interactions topic end. A cluster that changes its leaders may need
+// to be asked again.
+func (s *stage) ends() (out map[int]int64) {
 	s.t.Helper()
+	eventually(s.t, func() string {
+		var err error
+		if out, err = s.askForEnds(); err != nil {
+			return err.Error()
+		}
+		return ""
+	})
+	return out
+}
+
+func (s *stage) askForEnds() (map[int]int64, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), within)
 	defer cancel()
 	conn, err := client.DialContext(ctx, "tcp", s.addr)
 	if err != nil {
-		s.t.Fatal(err)
+		return nil, err
 	}
 	defer conn.Close()
-	partitions, err := conn.ReadPartitions(collector.InteractionsTopic)
+	partitions, err := conn.ReadPartitions(s.interactions)
 	if err != nil {
-		s.t.Fatal(err)
+		return nil, err
 	}
 	out := map[int]int64{}
 	for _, p := range partitions {
-		leader, err := client.DialLeader(ctx, "tcp", s.addr, collector.InteractionsTopic, p.ID)
+		leader, err := client.DialLeader(ctx, "tcp", s.addr, s.interactions, p.ID)
 		if err != nil {
-			s.t.Fatal(err)
+			return nil, err
 		}
 		end, err := leader.ReadLastOffset()
 		leader.Close()
 		if err != nil {
-			s.t.Fatal(err)
+			return nil, err
 		}
 		out[p.ID] = end
 	}
-	return out
+	return out, nil
 }
 
 // eventually waits until what says "" and fails with what it says last.

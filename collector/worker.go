@@ -25,6 +25,9 @@ const (
 	// commitEvery spaces the offset commits. They are a hint to people who look at the group's lag;
 	// nothing of ours reads them.
 	commitEvery = 5 * time.Second
+	// warmSessions is how many sessions a process has ready to go on, at about 6 KiB each; the others are
+	// frozen, and take some 3 µs to thaw.
+	warmSessions = 16 << 10
 )
 
 // worker owns one partition for one generation of the group.
@@ -38,20 +41,25 @@ type worker struct {
 	health    *partitionHealth
 
 	position int64           // the next offset to be sealed
+	next     int64           // the next offset to be taken into a batch
 	seal     warehouse.Seal  // the seal before that; zero before the first
 	fence    int             // what our seals say as generation
 	held     []message       // read, not taken into a batch yet
-	readTo   int64           // the next offset to be fetched; position ≤ held ≤ readTo
+	readTo   int64           // the next offset to be fetched; position ≤ next ≤ held ≤ readTo
 	end      int64           // where the log ended when it was last looked at
 	quiet    time.Time       // since when the partition is read to its end; zero: it is not
 	clock    policies.Millis // the partition's event time: the newest ts seen in it
 	memory   *memory
+	keepWarm int       // how many sessions are not frozen
+	batches  int64     // begun
+	flight   *flight   // the batch that is being written; nil: none is
 	commit   time.Time // of the last offset commit
 }
 
-func (c *collector) newWorker(gen *kafka.Generation, partition int) *worker {
+// newWorker makes the worker of one of so many partitions.
+func (c *collector) newWorker(gen *kafka.Generation, partition, of int) *worker {
 	return &worker{
-		collector: c, gen: gen, partition: partition,
+		collector: c, gen: gen, partition: partition, keepWarm: max(warmSessions/of, 1),
 		tail:   newTail(c.transport, c.Brokers, c.Topic, partition),
 		log:    c.Log.With("topic", c.Topic, "partition", partition, "generation", gen.ID),
 		health: c.Health.partition(partition),
@@ -91,11 +99,24 @@ func graceful(ctx context.Context, grace time.Duration) (context.Context, contex
 }
 
 func (w *worker) work(ctx, finish context.Context) error {
+	defer func() {
+		if w.flight != nil { // after an error; what the record has then is read anew
+			<-w.flight.landed
+			w.flight = nil
+		}
+	}()
 	if err := w.takeOver(ctx); err != nil {
 		return err
 	}
 	if len(w.memory.owed) > 0 {
-		if err := (&batch{w: w, run: run{first: w.position, next: w.position}}).write(finish); err != nil {
+		b, err := w.begin(finish, run{first: w.next, next: w.next})
+		if err == nil {
+			err = b.conclude()
+		}
+		if err == nil {
+			err = w.launch(finish, b)
+		}
+		if err != nil {
 			return err
 		}
 	}
@@ -104,19 +125,24 @@ func (w *worker) work(ctx, finish context.Context) error {
 		if err != nil {
 			return err
 		}
-		if r.empty() {
-			if ctx.Err() != nil {
-				return nil
+		var b *batch
+		switch {
+		case !r.empty():
+			b, err = w.check(finish, r)
+		case ctx.Err() != nil:
+			return w.land()
+		case w.flight.flies(): // there may be more to read before it lands
+		case w.quiet.IsZero() || time.Since(w.quiet) < w.Quiet:
+			err = w.land()
+		default:
+			if err = w.land(); err == nil {
+				b, err = w.letTimePass(finish)
 			}
-			if w.quiet.IsZero() || time.Since(w.quiet) < w.Quiet {
-				continue
-			}
-			if err := w.letTimePass(finish); err != nil {
-				return err
-			}
-			continue
 		}
-		if err := w.batch(finish, r); err != nil {
+		if err == nil && b != nil {
+			err = w.launch(finish, b)
+		}
+		if err != nil {
 			return err
 		}
 	}
@@ -153,7 +179,7 @@ func (w *worker) takeOver(ctx context.Context) error {
 		} else if first > 0 {
 			w.log.Warn("the record of this partition begins where the broker's log does", "first_offset", first)
 		}
-		w.readTo = w.position
+		w.next, w.readTo = w.position, w.position
 		w.health.consuming(w.position, end, len(m.sessions))
 		w.log.Info("partition taken over", "position", w.position, "end", end, "open_sessions", len(m.sessions))
 		return nil
@@ -226,8 +252,11 @@ func (w *worker) gather(ctx context.Context) (run, error) {
 		var lost *lostError
 		switch {
 		case errors.As(err, &lost):
-			if w.readTo > w.position {
+			if w.readTo > w.next {
 				return w.rest(), nil // first what was read before the hole
+			}
+			if err := w.land(); err != nil {
+				return run{}, err
 			}
 			w.skipLost(lost)
 			continue
@@ -237,10 +266,10 @@ func (w *worker) gather(ctx context.Context) (run, error) {
 			return run{}, err
 		}
 		w.advance(pg)
-		if began.IsZero() && w.readTo > w.position {
+		if began.IsZero() && w.readTo > w.next {
 			began = time.Now()
 		}
-		if w.readTo == w.position {
+		if w.readTo == w.next {
 			break // nothing new
 		}
 	}
@@ -269,7 +298,7 @@ func (w *worker) skipLost(lost *lostError) {
 		"first_offset", lost.position, "last_offset", lost.first-1, "messages", n)
 	w.health.lost(lost.position, lost.first-1)
 	w.metrics.lost.Add(float64(n))
-	w.position, w.readTo = lost.first, lost.first
+	w.position, w.next, w.readTo = lost.first, lost.first, lost.first
 }
 
 // cut takes a full batch out of what is held, if there is one.
@@ -280,11 +309,12 @@ func (w *worker) cut() (run, bool) {
 		if i+1 < w.Batch.Messages && bytes < w.Batch.Bytes {
 			continue
 		}
-		r := run{first: w.position, next: m.offset + 1, messages: w.held[: i+1 : i+1]}
+		r := run{first: w.next, next: m.offset + 1, messages: w.held[: i+1 : i+1]}
 		w.held = w.held[i+1:]
 		if len(w.held) == 0 {
 			r.next = w.readTo // offsets without a message behind the last one belong to it
 		}
+		w.next = r.next
 		return r, true
 	}
 	return run{}, false
@@ -292,8 +322,8 @@ func (w *worker) cut() (run, bool) {
 
 // rest takes everything that was read.
 func (w *worker) rest() run {
-	r := run{first: w.position, next: w.readTo, messages: w.held}
-	w.held = nil
+	r := run{first: w.next, next: w.readTo, messages: w.held}
+	w.held, w.next = nil, w.readTo
 	return r
 }
 

@@ -18,6 +18,7 @@ import (
 	"github.com/alecthomas/kong"
 
 	"mingjian/collector"
+	"mingjian/dashboards"
 	"mingjian/deploy/embedded"
 )
 
@@ -36,7 +37,11 @@ type cli struct {
 	SQL        sqlCommand        `cmd:"" name:"sql" help:"Read the record with a SQL query."`
 	Policy     policyCommand     `cmd:"" help:"List and check the rules."`
 	Audit      auditCommand      `cmd:"" help:"Check what the audit service did."`
+	Replay     rejectsCommand    `cmd:"" name:"replay-rejects" help:"Send refused messages into the stream again, after a fix."`
+	Dashboards dashboardsCommand `cmd:"" help:"Build, check and push Grafana's dashboards and alerts."`
 	Doctor     doctorCommand     `cmd:"" help:"Say whether a system is healthy and complete."`
+	Bench      benchCommand      `cmd:"" help:"Measure what this machine does, with yardsticks beside."`
+	BenchCopy  benchCopyCommand  `cmd:"" hidden:"" name:"bench-copy"`
 	Version    versionCommand    `cmd:"" help:"Print the version."`
 }
 
@@ -84,7 +89,7 @@ func parser(c *cli) *kong.Kong {
 		kong.DefaultEnvars("MINGJIAN"),
 		kong.Vars{
 			"listen": defaultListen, "kafka_listen": embedded.DefaultKafkaListen, "clickhouse_listen": embedded.DefaultClickHouseListen,
-			"group": collector.DefaultGroup,
+			"group": collector.DefaultGroup, "console_url": dashboards.DefaultConsole,
 		},
 		kong.Configuration(yamlFile),
 	)

@@ -22,6 +22,11 @@ type Archive interface {
 	Events(ctx context.Context, tenant, sessionID string) ([]warehouse.Interaction, error)
 }
 
+// revisions is the part of the record that keeps policies.
+type revisions interface {
+	Policies(ctx context.Context, revision string) (warehouse.Policies, bool, error)
+}
+
 // Explanation is why a finding stands, or stood. Its JSON is what `policy explain --json` prints.
 type Explanation struct {
 	Finding warehouse.FindingItem `json:"finding"`
@@ -142,7 +147,7 @@ func inOrder(context.Context) ([]inspect.Placed, error) {
 
 // revision loads the policies of a revision from the record. why says what keeps them from being run; the
 // bundle is nil where they cannot be read either.
-func revision(ctx context.Context, record Archive, id string) (b *policies.Bundle, why string, err error) {
+func revision(ctx context.Context, record revisions, id string) (b *policies.Bundle, why string, err error) {
 	row, found, err := record.Policies(ctx, id)
 	switch {
 	case err != nil:

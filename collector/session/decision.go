@@ -47,7 +47,7 @@ func (s *State) object(e *event.Event, found signal.Set) {
 		d.Contested, d.ContestedAt = e.ID, e.At
 	}
 	if d != was {
-		f.Decision = &d
+		*own(&f.Decision) = d
 	}
 }
 

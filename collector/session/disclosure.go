@@ -149,7 +149,7 @@ func (s *State) untold(e *event.Event, found signal.Set) {
 		m.Posed = true
 	}
 	if note != (policies.Disclosure{}) && (f.Disclosure == nil || note != *f.Disclosure) {
-		f.Disclosure = &note
+		*own(&f.Disclosure) = note
 	}
 }
 

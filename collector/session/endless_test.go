@@ -67,7 +67,7 @@ func TestEndlessSession(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if most := 22*n + 32<<10; len(data) > most {
+			if most := 12*n + 16<<10; len(data) > most {
 				t.Errorf("the snapshot has %d bytes, more than %d", len(data), most)
 			}
 			var read State

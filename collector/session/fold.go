@@ -3,6 +3,7 @@ package session
 import (
 	"slices"
 	"strings"
+	"unicode"
 
 	"mingjian/collector/event"
 	"mingjian/collector/signal"
@@ -272,7 +273,9 @@ func marked(e *event.Event) bool {
 }
 
 // spoken reports whether there is a text at all; a bare picture says nothing either way.
-func spoken(e *event.Event) bool { return strings.TrimSpace(e.Text) != "" }
+func spoken(e *event.Event) bool {
+	return strings.ContainsFunc(e.Text, func(r rune) bool { return !unicode.IsSpace(r) })
+}
 
 // reach follows the way to a person.
 func (s *State) reach(e *event.Event, found signal.Set) {

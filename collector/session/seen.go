@@ -3,8 +3,6 @@ package session
 import (
 	"cmp"
 	"encoding/binary"
-	"errors"
-	"fmt"
 	"slices"
 
 	"github.com/cespare/xxhash/v2"
@@ -79,36 +77,43 @@ func find(part []Sight, hash uint64) (int, bool) {
 	return slices.BinarySearchFunc(part, hash, func(a Sight, h uint64) int { return cmp.Compare(a.Hash, h) })
 }
 
-// bytes is 16 bytes an event, big endian, sorted.
-func (s *Seen) bytes() []byte {
-	out := make([]byte, 0, 16*s.count())
-	for _, one := range s.sorted() {
-		out = binary.BigEndian.AppendUint64(out, one.Hash)
-		out = binary.BigEndian.AppendUint64(out, uint64(one.Offset))
+// append writes how many there are and, ascending by hash, 8 bytes of each and how far its offset is from last, which
+// is a number of few bytes where a session does not last for ever.
+func (s *Seen) append(b []byte, last int64) []byte {
+	all := s.young
+	if len(s.old) > 0 {
+		all = s.sorted()
 	}
-	return out
+	b = binary.AppendUvarint(b, uint64(len(all)))
+	for _, one := range all {
+		b = binary.BigEndian.AppendUint64(b, one.Hash)
+		b = binary.AppendVarint(b, last-one.Offset)
+	}
+	return b
 }
 
-// readSeen reads what bytes gave.
-func readSeen(data []byte) (s Seen, err error) {
-	if len(data)%16 != 0 {
-		return s, fmt.Errorf("seen events: %d bytes are not a multiple of 16", len(data))
+// seen reads what append wrote.
+func (r *reader) seen(last int64) (s Seen) {
+	n := r.length()
+	if n == 0 {
+		return s
 	}
-	all := make([]Sight, 0, len(data)/16)
-	for ; len(data) > 0; data = data[16:] {
-		all = append(all, Sight{
-			Hash:   binary.BigEndian.Uint64(data),
-			Offset: int64(binary.BigEndian.Uint64(data[8:])),
-		})
+	all := make([]Sight, min(n, len(r.body)/9))
+	for i := range all {
+		if hash := r.take(8); hash != nil {
+			all[i] = Sight{Hash: binary.BigEndian.Uint64(hash), Offset: last - r.signed()}
+		}
+		if i > 0 && all[i-1].Hash >= all[i].Hash {
+			r.fail("events seen are out of order")
+		}
 	}
-	if !slices.IsSortedFunc(all, func(a, b Sight) int { return cmp.Compare(a.Hash, b.Hash) }) {
-		return s, errors.New("seen events: out of order")
+	if len(all) < n {
+		r.stop(errShort)
 	}
-	switch {
-	case len(all) > maxYoung:
+	if len(all) > maxYoung {
 		s.old = all
-	case len(all) > 0:
+	} else {
 		s.young = all
 	}
-	return s, nil
+	return s
 }

@@ -188,6 +188,9 @@ func (s *State) give(e *event.Event, found signal.Set) {
 	if found&signal.Goodbye == 0 && utf8.RuneCountInString(e.Text) >= accountOf {
 		p.Given |= problem
 	}
+	if !strings.Contains(e.Text, anyMask) {
+		return
+	}
 	for _, m := range identityMasks {
 		if strings.Contains(e.Text, m) {
 			p.Given |= identity

@@ -27,16 +27,36 @@ func (s *Store) Snapshots(ctx context.Context, topic string, ids []string) ([]Sn
 			bytes += len(ids[n])
 			n++
 		}
-		err := s.snapshots(ctx, "{ids:Array(String)}", "topic = {topic:String}", func(snap Snapshot) error {
-			out = append(out, snap)
-			return nil
-		}, clickhouse.Named("ids", ids[:n]), clickhouse.Named("topic", topic))
+		known, err := s.known(ctx, ids[:n])
 		if err != nil {
 			return nil, err
 		}
 		ids = ids[n:]
+		if len(known) == 0 {
+			continue
+		}
+		err = s.snapshots(ctx, "{ids:Array(String)}", "topic = {topic:String}", func(snap Snapshot) error {
+			out = append(out, snap)
+			return nil
+		}, clickhouse.Named("ids", known), clickhouse.Named("topic", topic))
+		if err != nil {
+			return nil, err
+		}
 	}
 	return out, nil
+}
+
+// known are those of a few ids that there are any rows of. Most sessions that are looked up are new, and
+// this reads one column to find that out, where snapshots reads two tables.
+func (s *Store) known(ctx context.Context, ids []string) (out []string, err error) {
+	err = s.each(ctx, "look up sessions", "SELECT DISTINCT session_id FROM sessions PREWHERE session_id IN {ids:Array(String)}",
+		[]any{clickhouse.Named("ids", ids)}, func(rows driver.Rows) error {
+			var id string
+			err := rows.Scan(&id)
+			out = append(out, id)
+			return err
+		})
+	return out, err
 }
 
 // Open implements Reader. Snapshots come ordered by session and tenant; each may use the Store.

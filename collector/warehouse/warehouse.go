@@ -125,7 +125,7 @@ type Session struct {
 	Channel, BusinessLine, Industry, Jurisdiction string
 	CustomerID, BotID, BotVersion                 string
 	Events                                        int
-	Facts                                         string // policies.Facts as JSON
+	Facts                                         string // policies.Facts as JSON, without what is zero
 	NotAssessed                                   []policies.NotAssessable
 	Revision                                      string
 	State                                         []byte // the fold's snapshot, opaque here

@@ -1,19 +1,43 @@
-// Package kafkatest gives a test a Kafka broker of its own, in the test's process and gone with it.
+// Package kafkatest gives a test a Kafka broker: one of its own, in the test's process and gone with
+// it, or topics of its own in a Kafka that runs elsewhere, where MINGJIAN_TEST_KAFKA names one. A test
+// that takes its broker from here says the same about both.
 package kafkatest
 
 import (
 	"context"
 	"log/slog"
 	"net"
+	"os"
+	"strings"
 	"testing"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"mingjian/deploy/embedded/kafka"
 )
 
-// Start runs a broker with the topics on a free loopback port until the test ends, and returns its
-// address (host:port). Its log lies in a directory of the test's and is removed with it.
+// AddressVariable names a running Kafka, host:port, several separated by commas.
+const AddressVariable = "MINGJIAN_TEST_KAFKA"
+
+// topicWait bounds making topics, which a cluster spreads over its nodes first.
+const topicWait = 30 * time.Second
+
+// External reports whether brokers are not the test's own.
+func External() bool { return os.Getenv(AddressVariable) != "" }
+
+// Start gives a broker with the topics and returns its address (host:port). It runs on a free loopback
+// port until the test ends; its log lies in a directory of the test's and is removed with it. An external
+// one must not have the topics yet, so name them for the test alone; they stay there.
 func Start(tb testing.TB, topics ...kafka.Topic) (addr string) {
 	tb.Helper()
+	if External() {
+		addrs := strings.Split(os.Getenv(AddressVariable), ",")
+		makeTopics(tb, addrs, topics)
+		return addrs[0] // the others it tells by itself
+	}
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		tb.Fatalf("listen for the test's broker: %v", err)
@@ -31,4 +55,62 @@ func Start(tb testing.TB, topics ...kafka.Topic) (addr string) {
 		}
 	})
 	return addr
+}
+
+// makeTopics makes topics in a running Kafka, replicated as it replicates by default, and waits until
+// each partition has a leader.
+func makeTopics(tb testing.TB, addrs []string, topics []kafka.Topic) {
+	tb.Helper()
+	client, err := kgo.NewClient(kgo.SeedBrokers(addrs...))
+	if err != nil {
+		tb.Fatal(err)
+	}
+	defer client.Close()
+	ctx, cancel := context.WithTimeout(context.Background(), topicWait)
+	defer cancel()
+	req := kmsg.NewPtrCreateTopicsRequest()
+	ask := kmsg.NewPtrMetadataRequest()
+	for _, t := range topics {
+		rt := kmsg.NewCreateTopicsRequestTopic()
+		rt.Topic, rt.NumPartitions, rt.ReplicationFactor = t.Name, int32(t.Partitions), -1
+		req.Topics = append(req.Topics, rt)
+		mt := kmsg.NewMetadataRequestTopic()
+		mt.Topic = kmsg.StringPtr(t.Name)
+		ask.Topics = append(ask.Topics, mt)
+	}
+	made, err := req.RequestWith(ctx, client)
+	if err != nil {
+		tb.Fatalf("make topics at %s: %v", strings.Join(addrs, ","), err)
+	}
+	for _, t := range made.Topics {
+		if err := kerr.ErrorForCode(t.ErrorCode); err != nil {
+			tb.Fatalf("make topic %s: %v", t.Topic, err)
+		}
+	}
+	for {
+		meta, err := ask.RequestWith(ctx, client)
+		if err == nil && led(meta) {
+			return
+		}
+		select {
+		case <-ctx.Done():
+			tb.Fatalf("the topics at %s have no leaders within %v: %v", strings.Join(addrs, ","), topicWait, err)
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
+}
+
+// led reports whether each partition has a leader.
+func led(meta *kmsg.MetadataResponse) bool {
+	for _, t := range meta.Topics {
+		if t.ErrorCode != 0 || len(t.Partitions) == 0 {
+			return false
+		}
+		for _, p := range t.Partitions {
+			if p.Leader < 0 || p.ErrorCode != 0 {
+				return false
+			}
+		}
+	}
+	return true
 }

@@ -1,0 +1,48 @@
+package bench
+
+import (
+	"context"
+	"fmt"
+
+	"mingjian/collector"
+	"mingjian/collector/warehouse"
+)
+
+// Wrong says that the record is not what was produced.
+type Wrong struct{ What string }
+
+func (e *Wrong) Error() string { return "the record is wrong: " + e.What }
+
+// audit makes sure that the record has exactly the interactions that were produced.
+func (b *bench) audit(ctx context.Context) error {
+	b.say("checking the record")
+	if err := b.system.rest(); err != nil {
+		return err
+	}
+	store, err := warehouse.Connect(ctx, b.system.store)
+	if err != nil {
+		return err
+	}
+	defer store.Close()
+	b.result.Checks = collector.Examine(ctx, []string{b.system.endpoints.Kafka}, collector.InteractionsTopic, store)
+	for _, c := range b.result.Checks {
+		if !c.OK {
+			return &Wrong{c.Name + ": " + c.Detail}
+		}
+	}
+	var rows, offsets uint64
+	// FINAL: what is in the table once rows of equal key are one.
+	const count = `SELECT count(), uniqExact(partition, offset) FROM mingjian.interactions FINAL`
+	if err := b.system.conn.QueryRow(ctx, count).Scan(&rows, &offsets); err != nil {
+		return fmt.Errorf("count interactions: %w", err)
+	}
+	if int64(rows) != b.produced || rows != offsets {
+		return &Wrong{fmt.Sprintf("%d interactions were produced, and %d from %d offsets are there", b.produced, rows, offsets)}
+	}
+	var findings uint64
+	if err := b.system.conn.QueryRow(ctx, `SELECT count() FROM mingjian.findings_v WHERE state = 'standing'`).Scan(&findings); err != nil {
+		return fmt.Errorf("count findings: %w", err)
+	}
+	b.result.Findings = int64(findings)
+	return nil
+}

@@ -1,0 +1,184 @@
+package collector
+
+import (
+	"context"
+	"time"
+
+	"mingjian/collector/seal"
+	"mingjian/collector/warehouse"
+)
+
+// flight is a batch on its way into the record. There is one at most, so that seals follow each other in
+// order, and that no more than two batches are in hand: nothing is read from the broker while one is
+// being written and another waits for it.
+type flight struct {
+	batch  *batch
+	landed chan struct{} // closed when err is there
+	err    error
+}
+
+// flies reports whether the batch is still being written.
+func (f *flight) flies() bool {
+	if f == nil {
+		return false
+	}
+	select {
+	case <-f.landed:
+		return false
+	default:
+		return true
+	}
+}
+
+// launch begins to write a batch once the one before is in the record.
+func (w *worker) launch(ctx context.Context, b *batch) error {
+	if err := w.land(); err != nil {
+		return err
+	}
+	f := &flight{batch: b, landed: make(chan struct{})}
+	w.flight = f
+	go func() {
+		defer close(f.landed)
+		f.err = b.write(ctx)
+	}()
+	return nil
+}
+
+// land waits until the batch that is being written is in the record, if there is one.
+func (w *worker) land() error {
+	f := w.flight
+	if f == nil {
+		return nil
+	}
+	<-f.landed
+	w.flight = nil
+	if f.err != nil {
+		return f.err
+	}
+	w.memory.settle(f.batch)
+	if s := f.batch.sealed; s != nil {
+		w.seal, w.position = *s, f.batch.run.next
+		w.hint()
+	}
+	f.batch.count()
+	w.health.holds(len(w.memory.sessions))
+	return nil
+}
+
+// conclude makes the snapshots, after which the sessions belong to the next batch, and takes along the
+// findings that are owed.
+func (b *batch) conclude() error {
+	w := b.w
+	for _, c := range b.sessions {
+		if c.dirty != b.number {
+			continue // repeats, refusals and what a crash made us do again change nothing
+		}
+		row, err := w.catalogue.sessionRow(w.Topic, w.partition, c)
+		if err != nil {
+			return err
+		}
+		if c.touched == b.number {
+			b.touched = append(b.touched, row)
+		} else {
+			b.passed = append(b.passed, row)
+		}
+	}
+	b.watched = len(w.memory.sessions)
+	for _, c := range b.sessions {
+		if !c.pending() {
+			b.watched--
+		}
+	}
+	b.items, b.run.messages = nil, nil // nobody needs them while it is being written, and they are most of it
+	b.findings, w.memory.owed = append(w.memory.owed, b.findings...), nil
+	return w.memory.rest(b.sessions, w.keepWarm)
+}
+
+// write puts the batch into the record and publishes it, for as long as it takes. It runs beside the check
+// of the next batch, and so changes nothing that is the worker's.
+func (b *batch) write(ctx context.Context) error {
+	w := b.w
+	began := time.Now()
+	if err := b.protect(ctx); err != nil {
+		return err
+	}
+	before := warehouse.Batch{Interactions: b.interactions, Rejects: b.rejects, Sessions: append(b.goneSessions, b.touched...)}
+	after := warehouse.Batch{Interactions: b.goneInteractions, Findings: b.findings, Sessions: b.passed}
+	if b.run.next > b.run.first {
+		s, err := b.seal(after.Findings)
+		if err != nil {
+			return err
+		}
+		after.Seal = s
+	}
+	if err := w.store(ctx, "write rows", &before); err != nil {
+		return err
+	}
+	if err := w.publish(ctx, append(b.goneFindings, after.Findings...), b.rejects); err != nil {
+		return err
+	}
+	if err := w.store(ctx, "write withdrawn findings", &warehouse.Batch{Findings: b.goneFindings}); err != nil {
+		return err
+	}
+	if err := w.store(ctx, "write findings and seal", &after); err != nil {
+		return err
+	}
+	if after.Seal != nil {
+		b.sealed = after.Seal
+		w.metrics.batches.Inc()
+		w.metrics.write.Observe(time.Since(began).Seconds())
+		w.health.sealed(b.run.next, b.watched)
+	}
+	return nil
+}
+
+func (w *worker) publish(ctx context.Context, findings []warehouse.Finding, rejects []warehouse.Reject) error {
+	if len(findings)+len(rejects) == 0 {
+		return nil
+	}
+	return w.try(ctx, "publish", func() error { return w.out.send(ctx, findings, rejects) })
+}
+
+func (w *worker) store(ctx context.Context, what string, b *warehouse.Batch) error {
+	if len(b.Interactions)+len(b.Rejects)+len(b.Findings)+len(b.Sessions) == 0 && b.Policies == nil && b.Seal == nil {
+		return nil
+	}
+	return w.try(ctx, what, func() error { return w.Store.Write(ctx, b) })
+}
+
+// seal makes the seal over the batch.
+func (b *batch) seal(findings []warehouse.Finding) (*warehouse.Seal, error) {
+	w := b.w
+	leaves := make([][]byte, len(findings))
+	for i := range findings {
+		leaves[i] = findingLeaf(&findings[i])
+	}
+	s := &warehouse.Seal{
+		Topic: w.Topic, Partition: w.partition, First: b.run.first, Last: b.run.next - 1,
+		Stored: b.stored, Repeats: b.repeats, Rejected: b.rejected,
+		Control:    len(b.leaves) - b.stored - b.repeats - b.rejected,
+		Generation: w.fence, Previous: w.seal.ID, Revision: b.revision, At: w.Now().UnixMilli(),
+		InteractionsRoot: seal.Root(b.leaves), FindingsRoot: seal.Root(leaves),
+	}
+	h := sealHeader(s)
+	if err := h.Check(); err != nil {
+		return nil, err
+	}
+	s.ID = h.ID()
+	return s, nil
+}
+
+func (b *batch) count() {
+	m := b.w.metrics
+	for d, n := range map[seal.Disposition]int{
+		seal.Stored: b.stored, seal.Repeat: b.repeats, seal.Rejected: b.rejected,
+		seal.Control: len(b.leaves) - b.stored - b.repeats - b.rejected,
+	} {
+		m.interactions.WithLabelValues(string(d)).Add(float64(n))
+	}
+	for i := range b.findings {
+		m.findings.WithLabelValues(stateOf(&b.findings[i])).Inc()
+	}
+	m.sessions.WithLabelValues(b.w.label()).Set(float64(len(b.w.memory.sessions)))
+	m.lag.WithLabelValues(b.w.label()).Set(float64(max(0, b.w.end-b.run.next)))
+}
