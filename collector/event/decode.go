@@ -32,7 +32,7 @@ const (
 type wire struct {
 	TS         moment         `json:"ts"`
 	Classified jsontext.Value `json:"classified"`
-	*Event
+	Event
 }
 
 // Decode reads one message: key and value as Kafka carries them, now for judging the event's
@@ -42,15 +42,15 @@ type wire struct {
 // A name given twice in one object is refused (NotJSON), since readers disagree on which of the two
 // values counts and keeping one would drop the other. The value is not retained.
 func Decode(key, value []byte, now time.Time) (*Event, *Reject) {
-	if len(bytes.TrimSpace(value)) == 0 {
+	if (len(value) == 0 || value[0] != '{') && len(bytes.TrimSpace(value)) == 0 {
 		return nil, &Reject{EmptyMessage, "the message has no content"}
 	}
 	if r := checkShape(value); r != nil {
 		return nil, r
 	}
-	e := new(Event)
-	w := wire{Event: e}
-	if err := json.Unmarshal(value, &w); err != nil {
+	w := new(wire)
+	e := &w.Event
+	if err := json.Unmarshal(value, w); err != nil {
 		return nil, explain(err, value)
 	}
 	e.unlisted("classified", w.Classified)
@@ -184,11 +184,9 @@ func (e *Event) settleValues() {
 		e.Labels = nil
 	}
 	for _, v := range e.FreeForm() {
-		if len(*v) > 0 {
-			// They were checked while decoding; Format cannot fail on them. Numbers stay as written:
-			// order numbers with 18 digits do not survive a float64.
-			_ = v.Format(jsontext.ReorderRawObjects(true))
-		}
+		// They were checked while decoding; Format cannot fail on them. Numbers stay as written:
+		// order numbers with 18 digits do not survive a float64.
+		_ = v.Format(jsontext.ReorderRawObjects(true))
 	}
 }
 
@@ -206,47 +204,54 @@ func (e *Event) unlisted(name string, value jsontext.Value) {
 }
 
 // FreeForm lists the event's values that the model does not describe: labels, and extra fields of the
-// event and its objects. Each is one JSON object, or empty. They may be changed in place.
-func (e *Event) FreeForm() []*jsontext.Value {
-	vs := make([]*jsontext.Value, 0, 16)
-	vs = append(vs, &e.Labels, &e.Extra, &e.Actor.Extra)
-	if e.Customer != nil {
-		vs = append(vs, &e.Customer.Extra)
-	}
-	if e.Bot != nil {
-		vs = append(vs, &e.Bot.Extra)
-	}
-	if e.Media != nil {
-		vs = append(vs, &e.Media.Extra)
-	}
-	if e.AI != nil {
-		vs = append(vs, &e.AI.Extra)
-	}
-	if e.Entrance != nil {
-		vs = append(vs, &e.Entrance.Extra)
-	}
-	if e.Menu != nil {
-		vs = append(vs, &e.Menu.Extra)
-	}
-	if e.Handoff != nil {
-		vs = append(vs, &e.Handoff.Extra)
-	}
-	for _, d := range []*Due{e.Callback, e.Promise} {
-		if d != nil {
-			vs = append(vs, &d.Extra)
+// event and its objects. Each is one JSON object; most events have none. They may be changed in place.
+func (e *Event) FreeForm() (vs []*jsontext.Value) {
+	add := func(v *jsontext.Value) {
+		if len(*v) > 0 {
+			vs = append(vs, v)
 		}
 	}
+	add(&e.Labels)
+	add(&e.Extra)
+	add(&e.Actor.Extra)
+	if e.Customer != nil {
+		add(&e.Customer.Extra)
+	}
+	if e.Bot != nil {
+		add(&e.Bot.Extra)
+	}
+	if e.Media != nil {
+		add(&e.Media.Extra)
+	}
+	if e.AI != nil {
+		add(&e.AI.Extra)
+	}
+	if e.Entrance != nil {
+		add(&e.Entrance.Extra)
+	}
+	if e.Menu != nil {
+		add(&e.Menu.Extra)
+	}
+	if e.Handoff != nil {
+		add(&e.Handoff.Extra)
+	}
+	if e.Callback != nil {
+		add(&e.Callback.Extra)
+	}
+	if e.Promise != nil {
+		add(&e.Promise.Extra)
+	}
 	if e.Decision != nil {
-		vs = append(vs, &e.Decision.Extra)
+		add(&e.Decision.Extra)
 	}
 	if e.Claim != nil {
-		vs = append(vs, &e.Claim.Extra)
+		add(&e.Claim.Extra)
 	}
 	if e.Close != nil {
-		vs = append(vs, &e.Close.Extra)
+		add(&e.Close.Extra)
 	}
 	if e.Unlabeled != nil {
-		vs = append(vs, &e.Unlabeled.Extra)
+		add(&e.Unlabeled.Extra)
 	}
 	return vs
 }

@@ -81,6 +81,7 @@ func TestDecodeRefuses(t *testing.T) {
 		{name: "no session_id", value: message(t, with("session_id", nil)), reason: NoSessionID, detail: "missing"},
 		{name: "long session_id", value: message(t, with("session_id", strings.Repeat("s", 129))), reason: NoSessionID, detail: "129 bytes; at most 128"},
 		{name: "newline in session_id", value: message(t, with("session_id", "a\nb")), reason: NoSessionID, detail: "control character"},
+		{name: "a control character beyond ASCII in session_id", value: message(t, with("session_id", "a\u0085b")), reason: NoSessionID, detail: "control character"},
 		{name: "key differs", value: message(t, nil), key: "s-2", reason: KeyDiffers, detail: `"s-2" is not the session_id "s-1"`},
 
 		{name: "no ts", value: message(t, with("ts", nil)), reason: BadTime, detail: "ts is missing"},

@@ -119,4 +119,12 @@ func plain(name string) string {
 	return name
 }
 
-func hasControl(s string) bool { return strings.ContainsFunc(s, unicode.IsControl) }
+// hasControl reports a control character. Names and ids are plain ASCII nearly always, which bytes tell.
+func hasControl(s string) bool {
+	for i := range len(s) {
+		if s[i] < ' ' || s[i] > '~' {
+			return strings.ContainsFunc(s, unicode.IsControl)
+		}
+	}
+	return false
+}

@@ -25,7 +25,7 @@ type moment struct {
 	ms    policies.Millis
 	given bool
 	fault string // why it is no moment; "" when it is one
-	raw   string
+	raw   string // as it was written; left out where that is ms in figures, as nearly always
 }
 
 // UnmarshalJSONFrom reads a ts. It does not fail on a wrong value but remembers it, so that a wrong
@@ -39,7 +39,11 @@ func (m *moment) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
 	case jsontext.KindNull:
 		return nil
 	case jsontext.KindNumber:
-		m.number(string(v))
+		if n, err := strconv.ParseInt(string(v), 10, 64); err == nil {
+			m.ms = n
+		} else {
+			m.number(string(v))
+		}
 	case jsontext.KindString:
 		text, err := jsontext.AppendUnquote(nil, v)
 		if err != nil {
@@ -55,10 +59,6 @@ func (m *moment) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
 
 func (m *moment) number(s string) {
 	m.raw = s
-	if n, err := strconv.ParseInt(s, 10, 64); err == nil {
-		m.ms = n
-		return
-	}
 	f, err := strconv.ParseFloat(s, 64)
 	switch {
 	case err != nil || math.Abs(f) > 1<<53:
@@ -105,9 +105,17 @@ func (m *moment) resolve(now time.Time) (policies.Millis, *Reject) {
 		if s := m.ms * 1000; m.ms > 0 && s >= Earliest.UnixMilli() && s <= now.Add(MaxAhead).UnixMilli() {
 			hint = "; it looks like seconds, and milliseconds are wanted"
 		}
-		return 0, &Reject{BadTime, fmt.Sprintf("ts %s is before 2000-01-01%s", quote(m.raw), hint)}
+		return 0, &Reject{BadTime, fmt.Sprintf("ts %s is before 2000-01-01%s", quote(m.written()), hint)}
 	case m.ms > now.Add(MaxAhead).UnixMilli():
-		return 0, &Reject{BadTime, fmt.Sprintf("ts %s is more than 24 hours ahead of the collector's clock (%s)", quote(m.raw), now.UTC().Format(time.RFC3339))}
+		return 0, &Reject{BadTime, fmt.Sprintf("ts %s is more than 24 hours ahead of the collector's clock (%s)", quote(m.written()), now.UTC().Format(time.RFC3339))}
 	}
 	return m.ms, nil
+}
+
+// written is how the moment was written.
+func (m *moment) written() string {
+	if m.raw == "" {
+		return strconv.FormatInt(m.ms, 10)
+	}
+	return m.raw
 }

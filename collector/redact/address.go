@@ -1,6 +1,9 @@
 package redact
 
-import "strings"
+import (
+	"strings"
+	"unicode/utf8"
+)
 
 var (
 	// places end the name of something that houses are numbered in.
@@ -80,6 +83,9 @@ func (t *text) numbered(i int) (from, to int) {
 	place := i
 	if t.at(place-1) == ' ' {
 		place--
+	}
+	if !isHan(t.at(place - 1)) {
+		return 0, 0 // most numbers stand behind no place at all
 	}
 	road, compound := t.endsAt(place, roads), t.endsAt(place, compounds)
 	if !road && !compound {
@@ -240,12 +246,17 @@ var (
 	small        = []string{"de", "del", "la", "las", "los", "el", "san", "santa", "y", "d'", "dels", "mayor", "major"}
 )
 
+// tokenEnd is where the word that begins at cell i ends; i where none does.
+func (t *text) tokenEnd(i int) int {
+	for r := t.at(i); isAlnum(r) || r >= 0xAA && r < 0x250 && r != '·' || r == '\'' || r == '#'; r = t.at(i) {
+		i++
+	}
+	return i
+}
+
 // token gives the word that begins at cell i, and where it ends.
 func (t *text) token(i int) (string, int) {
-	j := i
-	for r := t.at(j); isAlnum(r) || r >= 0xAA && r < 0x250 && r != '·' || r == '\'' || r == '#'; r = t.at(j) {
-		j++
-	}
+	j := t.tokenEnd(i)
 	if j == i {
 		return "", i
 	}
@@ -268,8 +279,11 @@ func among(word string, list []string) bool {
 // english recognises 12 Baker Street, Apt 4, and gives where it ends; 0 for none. Capitals carry it:
 // without them only the plainest words for a street do, behind a name of one word.
 func (t *text) english(i int) int {
+	if t.at(t.tokenEnd(i)) != ' ' {
+		return 0
+	}
 	word, at := t.token(i)
-	if len(word) > 6 || at-i > 6 || t.at(at) != ' ' {
+	if len(word) > 6 || at-i > 6 {
 		return 0
 	}
 	at++
@@ -325,8 +339,10 @@ func (t *text) unit(end int) int {
 func (t *text) spanish(i int) int {
 	at := 0
 	for _, v := range vias {
-		n := len([]rune(v))
-		if t.lower(i, min(i+n, len(t.cells))) == v && !isLetter(t.at(i+n)) {
+		if !t.reads(i, v) {
+			continue
+		}
+		if n := utf8.RuneCountInString(v); !isLetter(t.at(i + n)) {
 			at = i + n
 			break
 		}
@@ -339,8 +355,8 @@ func (t *text) spanish(i int) int {
 			at++
 		}
 		for _, w := range ofNumbers {
-			if k := len([]rune(w)); t.lower(at, min(at+k, len(t.cells))) == w {
-				at += k
+			if t.reads(at, w) {
+				at += utf8.RuneCountInString(w)
 				if t.at(at) == ' ' {
 					at++
 				}

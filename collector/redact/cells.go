@@ -131,6 +131,21 @@ func (t *text) says(i int, word string) bool {
 	return true
 }
 
+// reads reports whether the cells from i on, their capitals made small, are the word.
+func (t *text) reads(i int, word string) bool {
+	for _, r := range word {
+		c := t.at(i)
+		if isUpper(c) {
+			c += 'a' - 'A'
+		}
+		if c != r {
+			return false
+		}
+		i++
+	}
+	return true
+}
+
 // oneOf returns the length in cells of the first word that stands at i; 0 for none.
 func (t *text) oneOf(i int, words []string) int {
 	for _, w := range words {

@@ -2,6 +2,7 @@ package redact
 
 import (
 	"bytes"
+	"io"
 	"strings"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -124,9 +125,27 @@ func (m *masker) cut(s *string) {
 	}
 }
 
+// clean reports whether no string and no number of a JSON value holds personal data. Most hold none, and
+// so are read and not written.
+func clean(v jsontext.Value) bool {
+	in := jsontext.NewDecoder(bytes.NewBuffer(v))
+	for {
+		token, err := in.ReadToken()
+		if err != nil {
+			return err == io.EOF
+		}
+		switch token.Kind() {
+		case jsontext.KindString, jsontext.KindNumber:
+			if _, kinds := Text(token.String()); kinds != 0 {
+				return false
+			}
+		}
+	}
+}
+
 // value masks the strings, the names and the numbers of a JSON value.
 func (m *masker) value(v *jsontext.Value) {
-	if len(*v) == 0 || !suspect(string(*v)) && !bytes.ContainsRune(*v, '\\') {
+	if !suspect(string(*v)) && !bytes.ContainsRune(*v, '\\') || clean(*v) {
 		return
 	}
 	var out bytes.Buffer

@@ -24,9 +24,14 @@ const (
 
 // GistOf sketches a text. It reports false for one that speaks of too little to be recognised.
 func GistOf(text string) (Gist, bool) {
-	var buffer [256]byte
-	said := string(normalise(buffer[:0], text))
-	said = rewordings.Replace(" " + strings.ReplaceAll(said, "\n", " ") + " ")
+	var buffer [512]byte
+	plain := append(normalise(append(buffer[:0], ' '), text), ' ')
+	for i, c := range plain {
+		if c == clauseEnd {
+			plain[i] = ' '
+		}
+	}
+	said := rewordings.Replace(string(plain))
 	var g Gist
 	things := 0
 	note := func(thing string) {
@@ -58,7 +63,7 @@ func GistOf(text string) (Gist, bool) {
 				near = true
 			}
 		case isHan(r):
-			if !strings.ContainsRune(emptyCharacters, r) {
+			if !isEmpty(r) {
 				note(said[i : i+n])
 				before = said[i : i+n]
 				if near {
@@ -147,6 +152,19 @@ var rewordings = strings.NewReplacer(
 
 // emptyCharacters say nothing about what is asked.
 const emptyCharacters = "的了吗呢吧啊呀嘛么哦啦我你您他她它们是就都也还很这那个一下来去给把被让会要想能有在和跟与请得着过再又才只先等说问看听呗哈噢喔嗯咋儿个些为以之而且但如果"
+
+// isEmpty looks a character up among the empty ones, of which all lie in the basic block of Han characters.
+func isEmpty(r rune) bool {
+	const first, last = 0x4E00, 0x9FFF
+	return r >= first && r <= last && emptyTable[r-first]
+}
+
+var emptyTable = func() (t [0x5200]bool) {
+	for _, r := range emptyCharacters {
+		t[r-0x4E00] = true
+	}
+	return t
+}()
 
 var emptyWords = func() map[string]bool {
 	m := make(map[string]bool)

@@ -52,10 +52,10 @@ var words = map[string]int{
 // (“2 to 3 days”) is the longest, and of two times in a text the later counts. Working days are Monday to Friday;
 // public holidays are not known here.
 func (d *Detector) Promised(text string, at policies.Millis, zone *time.Location) (due policies.Millis, ok bool) {
-	said := time.UnixMilli(at).In(zone)
+	said, plain := time.UnixMilli(at).In(zone), plainly(text)
 	var latest time.Time
 	for _, read := range []func(string, time.Time) []time.Time{chineseTimes, latinTimes} {
-		for _, t := range read(plainly(text), said) {
+		for _, t := range read(plain, said) {
 			if t.After(latest) {
 				latest = t
 			}

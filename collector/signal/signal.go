@@ -14,6 +14,8 @@ import (
 	"fmt"
 	"strings"
 
+	lru "github.com/hashicorp/golang-lru/v2"
+
 	"mingjian/collector/event"
 	"mingjian/policies"
 )
@@ -126,15 +128,37 @@ var (
 	serviceVoids  = map[Set]Set{}
 )
 
-// Detector is compiled from a bundle's lexicons; it does not change.
+// Detector is compiled from a bundle's lexicons; what it finds does not change.
 type Detector struct {
 	customer, service, shown *scanner
+
+	// What a service says and its interface shows is mostly the same words again (greetings, labels,
+	// apologies), and what was found in them is looked up. Customers are read anew each time.
+	known *lru.Cache[said, Set]
 }
+
+// said is a text of the service, or shown by its interface.
+type said struct {
+	shown bool
+	text  string
+}
+
+const (
+	// knownTexts is how many texts are known, the last ones used: more than most contact centres have
+	// scripted answers. With knownLength they take 5 MiB at most.
+	knownTexts = 8192
+	// knownLength is the longest of them in bytes, 170 Han characters: longer ones are seldom scripted.
+	knownLength = 512
+)
 
 // New compiles the detectors. It fails when a lexicon that they read is missing, or holds a phrase
 // of which normalising leaves nothing.
 func New(lexicons map[string]policies.Lexicon) (*Detector, error) {
-	d := new(Detector)
+	known, err := lru.New[said, Set](knownTexts)
+	if err != nil {
+		return nil, fmt.Errorf("compile detectors: %w", err)
+	}
+	d := &Detector{known: known}
 	for _, part := range []struct {
 		into  **scanner
 		voids map[Set]Set
@@ -173,9 +197,23 @@ func (d *Detector) Detect(role event.Role, text string) Set {
 	case event.CustomerRole:
 		return d.detectCustomer(text)
 	case event.BotRole, event.AgentRole, event.SystemRole:
-		return d.detectService(text)
+		return d.recall(said{text: text}, d.detectService)
 	}
 	return 0
+}
+
+// recall gives what find finds in a text, which is looked for once as long as the text is known.
+func (d *Detector) recall(s said, find func(string) Set) Set {
+	if len(s.text) > knownLength {
+		return find(s.text)
+	}
+	found, ok := d.known.Get(s)
+	if !ok {
+		found = find(s.text)
+		s.text = strings.Clone(s.text) // not the message that it may be a part of
+		d.known.Add(s, found)
+	}
+	return found
 }
 
 func (d *Detector) detectCustomer(text string) Set {
@@ -249,7 +287,7 @@ func (d *Detector) detectService(text string) Set {
 // Interface reads a text that the interface shows all the time (entrance.ai_label): there a label
 // needs both elements. Any AI element shown there is a notice.
 func (d *Detector) Interface(text string) (label policies.LabelForm, notice bool) {
-	s := d.shown.scan(text)
+	s := d.recall(said{shown: true, text: text}, d.shown.scan)
 	ai, generation := s&aiElement != 0, s&generationElement != 0
 	switch {
 	case ai && generation:
