@@ -3,6 +3,7 @@ package vault
 import (
 	"context"
 	"crypto/rand"
+	"database/sql"
 	"errors"
 	"fmt"
 	"strings"
@@ -175,6 +176,11 @@ func placeholders(first, n int) string {
 // make makes the keys that got lacks. Where another process has made one of them meanwhile, the one whose
 // transaction ended first has made it, and the other takes that.
 func (v *Vault) make(ctx context.Context, tx *store.Tx, owners []original.Owner, got map[original.Owner]original.Key) error {
+	whole, err := insertKeys(ctx, tx, writeChunk)
+	if err != nil {
+		return err
+	}
+	defer whole.Close()
 	for at, of := range shelves(owners, got) {
 		by, ok, err := v.month(ctx, tx, at)
 		if err == nil && !ok {
@@ -186,15 +192,20 @@ func (v *Vault) make(ctx context.Context, tx *store.Tx, owners []original.Owner,
 		for len(of) > 0 {
 			some := of[:min(len(of), writeChunk)]
 			of = of[len(some):]
-			var values []string
-			var args []any
+			args := make([]any, 0, keyColumns*len(some))
 			for _, o := range some {
 				k := newKey()
-				values = append(values, "("+placeholders(len(args)+1, 6)+")")
 				args = append(args, k.ID, o.Tenant, person(o), o.Month, wrap(&by, &k.Secret, about(k.ID, o.Tenant, o.Month)), v.db.Now().UnixMilli())
 				got[o] = k
 			}
-			res, err := tx.ExecContext(ctx, `INSERT INTO vault_keys (id, tenant, person, month, wrapped, at_ms) VALUES `+strings.Join(values, ", ")+` ON CONFLICT (tenant, person, month) DO NOTHING`, args...)
+			statement := whole
+			if len(some) < writeChunk {
+				if statement, err = insertKeys(ctx, tx, len(some)); err != nil {
+					return err
+				}
+				defer statement.Close()
+			}
+			res, err := statement.ExecContext(ctx, args...)
 			if err != nil {
 				return err
 			}
@@ -210,6 +221,18 @@ func (v *Vault) make(ctx context.Context, tx *store.Tx, owners []original.Owner,
 		}
 	}
 	return nil
+}
+
+// keyColumns is how many columns of vault_keys are written.
+const keyColumns = 6
+
+// insertKeys prepares the insert of n keys: for SQLite, reading the statement costs as much as running it.
+func insertKeys(ctx context.Context, tx *store.Tx, n int) (*sql.Stmt, error) {
+	values := make([]string, n)
+	for i := range values {
+		values[i] = "(" + placeholders(1+i*keyColumns, keyColumns) + ")"
+	}
+	return tx.PrepareContext(ctx, `INSERT INTO vault_keys (id, tenant, person, month, wrapped, at_ms) VALUES `+strings.Join(values, ", ")+` ON CONFLICT (tenant, person, month) DO NOTHING`)
 }
 
 // newKey makes a key. Its id grows with time (UUID version 7, RFC 9562), so that ten thousand new ones lie

@@ -4,8 +4,10 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"reflect"
 	"testing"
 
+	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 	"pgregory.net/rapid"
 
@@ -129,5 +131,49 @@ func TestCheckCountsEveryOffset(t *testing.T) {
 		if h.Check() == nil {
 			t.Errorf("%s: no error", name)
 		}
+	}
+}
+
+// What is written by hand is what the library writes.
+func TestEntryIsWrittenAsItsFieldsSay(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		var e seal.Entry
+		v := reflect.ValueOf(&e).Elem()
+		for i := range v.NumField() {
+			if !rapid.Bool().Draw(t, v.Type().Field(i).Name) {
+				continue
+			}
+			switch f := v.Field(i); f.Interface().(type) {
+			case string, seal.Disposition:
+				f.SetString(rapid.String().Draw(t, "text"))
+			case int, int64:
+				f.SetInt(rapid.Int64Range(-1<<53, 1<<53).Draw(t, "number"))
+			case []string:
+				f.Set(reflect.ValueOf(rapid.SliceOf(rapid.String()).Draw(t, "list")))
+			case *int64:
+				n := rapid.Int64().Draw(t, "pointer")
+				f.Set(reflect.ValueOf(&n))
+			default:
+				t.Fatalf("no value for %s", v.Type().Field(i).Name)
+			}
+		}
+		want, err := json.Marshal(e)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := e.Canonical(); string(got) != string(want) {
+			t.Fatalf("%s\n%s", got, want)
+		}
+	})
+}
+
+func BenchmarkEntry(b *testing.B) {
+	e := seal.Entry{
+		At: 1_790_000_000_000, Body: `{"actor":{"role":"customer"},"event_id":"e-1024","kind":"message","session_id":"demo-1-x-77","ts":1790000000000}`,
+		Disposition: seal.Stored, EventID: "e-1024", Offset: 77_000, Partition: 2, SessionID: "demo-1-x-77", Text: "我要转人工，已经说了三遍了", TextBytes: 39, Topic: "mingjian.interactions",
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		seal.Leaf(e.Canonical())
 	}
 }
