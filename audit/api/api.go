@@ -89,7 +89,7 @@ func New(ctx context.Context, o Options) (*Service, error) {
 		return nil, err
 	}
 	pages, err := console.New(console.Options{
-		Record: record, Policies: o.Policies, Cases: reports, Reviews: reviews, System: o.System, SignIn: o.SignIn, Log: o.Log, Now: o.Now,
+		Record: record, Policies: o.Policies, Cases: reports, Fund: ledger, Reviews: reviews, System: o.System, SignIn: o.SignIn, Log: o.Log, Now: o.Now,
 	})
 	if err != nil {
 		return nil, err

@@ -1,6 +1,9 @@
 // Package console is the pages: what broke, where in which conversation, under which rule, and what
 // was checked so that "nothing broke" means something.
 //
+// It is also where misjudgements are made good: a list and a board of cases (cases.go), the case with its
+// evidence beside the decision (case.go, caseact.go), and the fund that pays (fund.go).
+//
 // It is also where people review conversations within 48 hours (reviews.go, review.go, verdict.go) and
 // where their supervisor sees whether they are in time, agree, and what it says of all sessions (team.go).
 //
@@ -29,6 +32,7 @@ import (
 	_ "time/tzdata" // the tenant's zone must exist where no zone files do
 
 	"mingjian/audit/cases"
+	"mingjian/audit/fund"
 	"mingjian/audit/identity"
 	"mingjian/audit/review"
 	"mingjian/collector/warehouse"
@@ -47,12 +51,6 @@ type Record interface {
 	Sessions(ctx context.Context, q warehouse.SessionQuery) (warehouse.SessionPage, error)
 	Checked(ctx context.Context, q warehouse.FindingQuery) (warehouse.Checked, error)
 	Trend(ctx context.Context, q warehouse.FindingQuery, length time.Duration) ([]warehouse.Span, error)
-}
-
-// Cases takes reports of misjudgements and lists them.
-type Cases interface {
-	Report(ctx context.Context, r cases.Report) (c cases.Case, opened bool, err error)
-	List(ctx context.Context, q cases.Query) (cases.Page, error)
 }
 
 // System says how the system is.
@@ -81,7 +79,8 @@ type Options struct {
 	Record Record
 	// Policies gives the revision in force, which may be another at the next call.
 	Policies func() *policies.Bundle
-	Cases    Cases
+	Cases    *cases.Cases    // misjudgements that are made good
+	Fund     *fund.Fund      // from what they are
 	Reviews  *review.Reviews // the 48-hour review
 	System   System
 	SignIn   *identity.SignIn // nil: nobody can sign in with a browser
@@ -102,7 +101,7 @@ type Console struct {
 }
 
 // pageNames are the pages; each is a template file that fills the layout.
-var pageNames = []string{"overview", "findings", "sessions", "session", "rules", "system", "signin", "message", "reviews", "review", "team"}
+var pageNames = []string{"overview", "findings", "sessions", "session", "rules", "system", "signin", "message", "reviews", "review", "team", "cases", "case", "newcase", "fund"}
 
 // New reads templates and texts; a fault in them is a defect that shows here and not on a page.
 func New(o Options) (*Console, error) {
@@ -122,7 +121,7 @@ func New(o Options) (*Console, error) {
 		return nil, err
 	}
 	for tag, l := range c.languages {
-		shared, err := template.New("").Funcs(c.funcs(l)).ParseFS(files, "templates/layout.html", "templates/parts.html", "templates/talk.html")
+		shared, err := template.New("").Funcs(c.funcs(l)).ParseFS(files, "templates/layout.html", "templates/parts.html", "templates/talk.html", "templates/caseparts.html")
 		if err != nil {
 			return nil, fmt.Errorf("console: %w", err)
 		}
@@ -159,6 +158,8 @@ func (c *Console) Routes() []identity.Route {
 		{Method: http.MethodPost, Path: "/sessions/{id}/report", Permission: identity.OpenCases, Summary: "Report a misjudgement", Handler: identity.Page(c.report)},
 	}
 	routes = append(routes, c.reviewRoutes()...)
+	routes = append(routes, c.caseRoutes()...)
+	routes = append(routes, c.fundRoutes()...)
 	if c.SignIn != nil {
 		routes = append(routes,
 			get("/signin", identity.Public, "Sign in", c.signIn),
@@ -186,7 +187,7 @@ type view struct {
 }
 
 // partOf says under which item of the navigation a page stands that has none of its own.
-var partOf = map[string]string{"session": "sessions", "review": "reviews", "team": "reviews"}
+var partOf = map[string]string{"session": "sessions", "review": "reviews", "team": "reviews", "case": "cases", "newcase": "cases", "fund": "cases"}
 
 type navItem struct {
 	Key, Href string
@@ -216,7 +217,7 @@ func (c *Console) render(w http.ResponseWriter, r *http.Request, status int, v v
 			need      identity.Permission
 		}{
 			{"overview", "/", identity.ReadFindings}, {"findings", "/findings", identity.ReadFindings}, {"sessions", "/sessions", identity.ReadSessions},
-			{"reviews", "/reviews", identity.ReadReviews}, {"rules", "/rules", identity.ReadPolicies}, {"system", "/system", identity.ReadSystem},
+			{"reviews", "/reviews", identity.ReadReviews}, {"cases", "/cases", identity.ReadCases}, {"rules", "/rules", identity.ReadPolicies}, {"system", "/system", identity.ReadSystem},
 		} {
 			if who.May(n.need) {
 				v.Nav = append(v.Nav, navItem{n.key, n.href, n.key == v.Page || n.key == partOf[v.Page]})
@@ -299,6 +300,12 @@ func (c *Console) Refuse(w http.ResponseWriter, r *http.Request, err error) {
 		next = r.URL.RequestURI()
 	case strings.HasPrefix(r.URL.Path, "/reviews/"): // back to the review, where the draft waits
 		next = path.Dir(r.URL.Path)
+	case strings.HasPrefix(r.URL.Path, "/cases/"):
+		next = path.Dir(r.URL.Path)
+	case r.URL.Path == "/cases":
+		next = "/cases/new"
+	case strings.HasPrefix(r.URL.Path, "/fund/"):
+		next = "/fund"
 	}
 	http.Redirect(w, r, "/signin?"+url.Values{"next": {next}}.Encode(), http.StatusSeeOther)
 }

@@ -17,7 +17,7 @@ import (
 // row is one line of a conversation as it went.
 type row struct {
 	ID       string // anchor
-	Type     string // speech, step, wait, pause, deadline
+	Type     string // speech, step, wait, pause, deadline; cut where an excerpt leaves rows out
 	At       policies.Millis
 	Role     string // of who spoke or acted
 	Actor    string

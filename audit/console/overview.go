@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"mingjian/audit/identity"
 	"mingjian/collector/warehouse"
 )
 
@@ -27,6 +28,7 @@ type overviewBody struct {
 	Live       string
 	AllHref    string
 	Wider      string
+	Cases      *casesLine // nil for whoever may not see them
 }
 
 type periodLink struct {
@@ -91,6 +93,14 @@ func (c *Console) overview(w http.ResponseWriter, r *http.Request) {
 	b := overviewBody{
 		Filter: f, Checked: checked, Recent: recent.Items, Trend: c.chart(over, step), Compared: spans[f.Period] > 0,
 		Live: f.with("/", "part", "list"), AllHref: "/findings?" + f.values().Encode(),
+	}
+	if may(r, identity.ReadCases) {
+		counts, err := c.Cases.Board(r.Context(), "")
+		if err != nil {
+			c.trouble(w, r, err)
+			return
+		}
+		b.Cases = unended(counts)
 	}
 	b.Rate = rate(l, checked)
 	if before.Sessions > 0 {

@@ -56,7 +56,7 @@ func picture(t *testing.T, ctx context.Context, name string) {
 		return
 	}
 	whole := page.CaptureScreenshotParams{}
-	if strings.Contains(name, "team") || strings.Contains(name, "phone") { // long, and nothing sticks to the window
+	if strings.Contains(name, "team") || strings.Contains(name, "phone") || strings.Contains(name, "case") || strings.Contains(name, "fund") { // long, and nothing sticks to the window
 		yes := true
 		whole.CaptureBeyondViewport = &yes
 		whole.Clip = &page.Viewport{Width: eval[float64](t, ctx, `innerWidth`), Height: eval[float64](t, ctx, `Math.min(document.documentElement.scrollHeight, 4000)`), Scale: 1}

@@ -29,6 +29,7 @@ type office struct {
 	t       *testing.T
 	db      *store.DB
 	reviews *review.Reviews
+	service *api.Service
 }
 
 // people are two inspectors, their supervisor, and the compliance officer.
@@ -69,7 +70,7 @@ func newOffice(t *testing.T, record *consoletest.Record, o review.Options) *offi
 	}
 	server := httptest.NewServer(s)
 	t.Cleanup(server.Close)
-	return &office{server, t, db, s.Reviews()}
+	return &office{server, t, db, s.Reviews(), s}
 }
 
 // open opens a review, due some hours from now, and returns its id.

@@ -327,43 +327,14 @@ func (t typed) misjudgement() (m *review.Misjudgement, fault string) {
 	if strings.TrimSpace(t["amount"]) == "" {
 		return m, ""
 	}
-	unit, err := currency.ParseISO(strings.TrimSpace(t["currency"]))
-	if err != nil {
+	code := strings.ToUpper(strings.TrimSpace(t["currency"]))
+	if _, err := currency.ParseISO(code); err != nil {
 		return m, "currency"
 	}
-	minor, ok := minor(t["amount"], unit)
+	minor, ok := minor(t["amount"], code)
 	if !ok {
 		return m, "amount"
 	}
-	m.AmountMinor, m.Currency = minor, unit.String()
+	m.AmountMinor, m.Currency = minor, code
 	return m, ""
-}
-
-// amount is a sum as people write it, with its thousands apart or not.
-var amount = regexp.MustCompile(`^(\d{1,12})(?:\.(\d+))?$`)
-
-// minor reads an amount in minor units: 12.3 in CNY is 1230. It is not rounded: an amount with more
-// digits than the currency has is refused.
-func minor(text string, unit currency.Unit) (int64, bool) {
-	m := amount.FindStringSubmatch(strings.NewReplacer(",", "", "，", "", " ", "").Replace(strings.TrimSpace(text)))
-	digits, _ := currency.Standard.Rounding(unit)
-	if m == nil || len(m[2]) > digits {
-		return 0, false
-	}
-	n, err := strconv.ParseInt(m[1]+m[2]+strings.Repeat("0", digits-len(m[2])), 10, 64)
-	return n, err == nil
-}
-
-// major writes an amount of minor units as people do; it is empty for a currency that is none.
-func major(minor int64, code string) string {
-	unit, err := currency.ParseISO(code)
-	if err != nil {
-		return ""
-	}
-	digits, _ := currency.Standard.Rounding(unit)
-	text := fmt.Sprintf("%0*d", digits+1, minor)
-	if digits == 0 {
-		return text
-	}
-	return text[:len(text)-digits] + "." + text[len(text)-digits:]
 }

@@ -60,9 +60,25 @@ func (c *Console) funcs(l *language) template.FuncMap {
 		"clause":      func(id string) policies.Clause { return c.clauseOf(id) },
 		"channel":     func(s string) template.HTML { return l.named("channel.", s) },
 		"harm":        l.harm,
+		"money":       l.money,
+		"masked":      Masked,
+		"dict":        dict,
 		"pack":        func(prefix string, list []bar) barChart { return barChart{prefix, list} },
 		"word":        func(prefix, s string) template.HTML { return l.named(prefix, s) },
 	}
+}
+
+// dict gives a part of a page more than one thing, by names.
+func dict(pairs ...any) (map[string]any, error) {
+	out := map[string]any{}
+	for i := 0; i+1 < len(pairs); i += 2 {
+		name, ok := pairs[i].(string)
+		if !ok {
+			return nil, fmt.Errorf("dict: %v is no name", pairs[i])
+		}
+		out[name] = pairs[i+1]
+	}
+	return out, nil
 }
 
 // harm is an amount of minor units in words; "" where it was none in money.
@@ -139,12 +155,13 @@ func (l *language) data(s string) template.HTML {
 	}
 	b.WriteString(">")
 	for _, p := range segments(s) {
-		if p.Kind == "control" {
-			b.WriteString(`<span class="control">`)
-		}
-		b.WriteString(template.HTMLEscapeString(p.Text))
-		if p.Kind == "control" {
-			b.WriteString("</span>")
+		switch p.Kind {
+		case "control":
+			b.WriteString(`<span class="control">` + template.HTMLEscapeString(p.Text) + "</span>")
+		case "mask":
+			b.WriteString(`<span class="mask" lang="` + l.html + `">` + string(l.named("mask.", p.Text)) + "</span>")
+		default:
+			b.WriteString(template.HTMLEscapeString(p.Text))
 		}
 	}
 	b.WriteString("</bdi>")
