@@ -72,6 +72,7 @@ func (d *doing) move(a Action, to State, reason string, note map[string]any) err
 	}
 	now := d.c.db.Now()
 	d.Version++
+	d.change++ // two moves in one transaction are two versions of the mirror's row, of which the later one counts
 	d.State, d.ChangedAt = to, now
 	d.Deadlines.meet(to, now)
 	if err := save(d.ctx, d.tx, *d.Case); err != nil {
@@ -86,9 +87,12 @@ var past = map[Action]string{
 	Pay: "ordered", Confirm: "confirmed", Close: "closed", Appeal: "appealed",
 }
 
+// kept is a text as both engines keep it: PostgreSQL takes no NUL.
+func kept(text string) string { return strings.ReplaceAll(text, "\x00", "") }
+
 // worded wants 1 to MaxReason characters.
 func worded(field, text string) (string, error) {
-	text = strings.TrimSpace(strings.ReplaceAll(text, "\x00", "")) // PostgreSQL keeps no NUL
+	text = strings.TrimSpace(kept(text))
 	if n := utf8.RuneCountInString(text); n == 0 || n > MaxReason {
 		return "", &Fault{field, fmt.Sprintf("say it in 1 to %d characters (this has %d)", MaxReason, n)}
 	}

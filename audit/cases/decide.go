@@ -23,6 +23,10 @@ type Assessment struct {
 	Answer      string `json:"answer,omitempty" maxLength:"2000" doc:"What the customer was told first, where nobody took the case up before; the words where left out"`
 }
 
+// maxMinor bounds what a harm can be assessed at: the largest integer that every reader of JSON keeps
+// whole (RFC 8259, section 6). What the policy adds for fraud is a small multiple of it, and fits 64 bits.
+const maxMinor = 1<<53 - 1
+
 // check says what is wrong with an assessment.
 func (a *Assessment) check() (err error) {
 	if a.Words, err = worded("words", a.Words); err != nil {
@@ -37,11 +41,11 @@ func (a *Assessment) check() (err error) {
 	if a.Kind != "" && !slices.Contains(Kinds, a.Kind) {
 		return &Fault{"kind", "choose what the claim is about, one of: " + list(Kinds)}
 	}
-	if a.AmountMinor < 0 {
-		return &Fault{"amount_minor", "the loss is 0 or more, in minor units"}
+	if a.AmountMinor < 0 || a.AmountMinor > maxMinor {
+		return &Fault{"amount_minor", fmt.Sprintf("the loss is 0 to %d, in minor units", int64(maxMinor))}
 	}
-	if a.PriceMinor < 0 {
-		return &Fault{"price_minor", "the price is 0 or more, in minor units"}
+	if a.PriceMinor < 0 || a.PriceMinor > maxMinor {
+		return &Fault{"price_minor", fmt.Sprintf("the price is 0 to %d, in minor units", int64(maxMinor))}
 	}
 	if len(a.Currency) != 3 || strings.Trim(a.Currency, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") != "" {
 		return &Fault{"currency", "three capital letters of ISO 4217 are wanted: CNY"}

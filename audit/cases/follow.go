@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"mingjian/audit/store"
@@ -14,9 +15,11 @@ import (
 	"mingjian/policies"
 )
 
-// recordMark is up to where the record was followed, by its own clock. The first look is at all of it:
-// a wrong stays one, whenever this service began.
-const recordMark = "record"
+// recordMark names up to where the record was followed for these rules, by its own clock. The first look
+// is at all of it: a wrong stays one, whenever this service began, and whenever its rule was marked.
+func recordMark(rules []string) string {
+	return "record-" + sum([]byte(strings.Join(slices.Sorted(slices.Values(rules)), " ")))
+}
 
 // Follow makes candidates of what the record holds since the last look: findings of rules marked as
 // misjudgements, verdicts and reports. Looking at the same again is harmless. What cannot be read of
@@ -29,18 +32,20 @@ func (c *Cases) Follow(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("follow the record: %w", err)
 	}
-	var since int64
-	if err := c.db.Read(ctx, func(tx *store.Tx) error {
-		return tx.QueryRowContext(ctx, `SELECT COALESCE(max(at_ms), 0) FROM case_marks WHERE name = $1`, recordMark).Scan(&since)
-	}); err != nil {
-		return fmt.Errorf("follow the record: %w", err)
-	}
-	q := warehouse.MisjudgedQuery{Since: max(0, since-c.o.Overlap.Milliseconds())}
+	var q warehouse.MisjudgedQuery
 	for _, r := range c.o.Rules() {
 		if r.Misjudgement {
 			q.Rules = append(q.Rules, r.ID)
 		}
 	}
+	mark := recordMark(q.Rules)
+	var since int64
+	if err := c.db.Read(ctx, func(tx *store.Tx) error {
+		return tx.QueryRowContext(ctx, `SELECT COALESCE(max(at_ms), 0) FROM case_marks WHERE name = $1`, mark).Scan(&since)
+	}); err != nil {
+		return fmt.Errorf("follow the record: %w", err)
+	}
+	q.Since = max(0, since-c.o.Overlap.Milliseconds())
 	var found []told
 	var faults []error
 	if err := c.o.Record.Misjudged(ctx, q, func(m warehouse.Misjudged) error {
@@ -61,7 +66,7 @@ func (c *Cases) Follow(ctx context.Context) error {
 	}
 	err = c.db.Write(ctx, func(tx *store.Tx) error {
 		_, err := tx.ExecContext(ctx, `INSERT INTO case_marks (name, at_ms) VALUES ($1, $2)
-			ON CONFLICT (name) DO UPDATE SET at_ms = excluded.at_ms WHERE case_marks.at_ms < excluded.at_ms`, recordMark, upTo.UnixMilli())
+			ON CONFLICT (name) DO UPDATE SET at_ms = excluded.at_ms WHERE case_marks.at_ms < excluded.at_ms`, mark, upTo.UnixMilli())
 		return err
 	})
 	return errors.Join(append(faults, err)...)

@@ -238,3 +238,29 @@ func TestCandidatesOfBeforeTheWorkflow(t *testing.T) {
 		}
 	})
 }
+
+func TestARuleThatIsMarkedLaterIsLookedUpFromTheBeginning(t *testing.T) {
+	storetest.OnEach(t, func(t *testing.T, dsn string) {
+		r, rules := &told{now: monday}, catalogue()
+		o := openOffice(t, dsn, func(opts *cases.Options) { opts.Record, opts.Rules = r, func() []policies.Rule { return rules } })
+		look := func() int64 {
+			t.Helper()
+			if err := o.Follow(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			return r.asked[len(r.asked)-1].Since
+		}
+		look()
+		if since := look(); since == 0 {
+			t.Error("the second look was at all of the record again")
+		}
+		rules[1].Misjudgement = true
+		if since := look(); since != 0 {
+			t.Errorf("what broke the rule before it was marked is left out: asked since %d", since)
+		}
+		slices.Reverse(rules)
+		if since := look(); since == 0 {
+			t.Error("the same rules in another order are looked up from the beginning")
+		}
+	})
+}

@@ -248,7 +248,7 @@ func plain(v string) bool {
 // words are what the alert says to people, cut to a page.
 func (a alert) words() string {
 	for _, s := range []string{a.Annotations["summary"], a.Annotations["description"], a.Labels["alertname"]} {
-		if s = strings.TrimSpace(strings.ReplaceAll(s, "\x00", "")); s != "" {
+		if s = strings.TrimSpace(kept(s)); s != "" {
 			r := []rune(s)
 			return string(r[:min(len(r), MaxReason)])
 		}

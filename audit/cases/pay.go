@@ -53,6 +53,7 @@ func (c *Cases) Confirm(ctx context.Context, said Confirmation) (Case, error) {
 	if _, ok := identity.From(ctx); !ok {
 		ctx = identity.With(ctx, identity.Principal{ID: byReceiver, Roles: []identity.Role{identity.Finance}})
 	}
+	said.PayoutID, said.Reference, said.Why = kept(said.PayoutID), kept(said.Reference), kept(said.Why)
 	if said.CaseID == "" {
 		said.CaseID = caseOf(said.PayoutID)
 	}

@@ -83,7 +83,7 @@ func (c *Cases) journal(ctx context.Context, subject string, a Action, err error
 	// Whoever asked may be gone by now; what they tried is recorded all the same.
 	ctx = context.WithoutCancel(ctx)
 	if failed := c.db.Write(ctx, func(tx *store.Tx) error {
-		return tx.Record(ctx, store.Entry{Actor: actor(ctx), Action: "case.refused", Subject: subject, Reason: err.Error(), Detail: detail(fields)})
+		return tx.Record(ctx, store.Entry{Actor: actor(ctx), Action: "case.refused", Subject: subject, Reason: kept(err.Error()), Detail: detail(fields)})
 	}); failed != nil {
 		return fmt.Errorf("a refusal (%w) could not be recorded: %w", err, failed)
 	}

@@ -87,8 +87,8 @@ func save(ctx context.Context, tx *store.Tx, k Case) error {
 	if err != nil {
 		return err
 	}
-	_, err = tx.ExecContext(ctx, `UPDATE cases SET version = $1, customer = $2, state = $3, kind = $4, document = $5, next_due_ms = $6, escalation = $7 WHERE id = $8`,
-		k.Version, k.Customer, string(k.State), k.Kind, string(text), k.nextDue(), k.Escalation, k.ID)
+	_, err = tx.ExecContext(ctx, `UPDATE cases SET version = $1, customer = $2, state = $3, kind = $4, document = $5, next_due_ms = $6, escalation = $7, change = $8 WHERE id = $9`,
+		k.Version, k.Customer, string(k.State), k.Kind, string(text), k.nextDue(), k.Escalation, k.change, k.ID)
 	if err != nil {
 		return fmt.Errorf("change case: %w", err)
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"math"
 	"slices"
 	"strings"
 	"testing"
@@ -387,6 +388,80 @@ func TestTheStepsOfACaseCannotBeChanged(t *testing.T) {
 			if err == nil || !strings.Contains(err.Error(), "append-only") {
 				t.Errorf("%s: %v", change, err)
 			}
+		}
+	})
+}
+
+func TestEveryMoveIsANewerVersionOfTheMirrorsRow(t *testing.T) {
+	storetest.OnEach(t, func(t *testing.T, dsn string) {
+		o := openOffice(t, dsn)
+		k := o.assessed(t, "s1", 10_00) // a candidate: it is taken up in the same transaction
+		o.now = monday.AddDate(0, 0, 30)
+		if err := o.Sweep(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		var states []string
+		last := int64(0)
+		ctx, stop := context.WithCancel(t.Context())
+		defer stop()
+		if err := o.db.Relay(ctx, func(_ context.Context, m store.Message) error {
+			if m.To.Kind != store.Mirror || m.Key != k.ID {
+				return nil
+			}
+			var row warehouse.MirrorRow
+			if err := json.Unmarshal(m.Body, &row); err != nil {
+				return err
+			}
+			if row.Version < last || row.Version == last && row.State != states[len(states)-1] {
+				t.Errorf("%s has version %d, after %v with version %d", row.State, row.Version, states, last)
+			}
+			states, last = append(states, row.State), row.Version
+			if len(states) == 5 {
+				stop()
+			}
+			return nil
+		}); err != nil {
+			t.Fatal(err)
+		}
+		if want := []string{"candidate", "open", "assessed", "assessed", "assessed"}; !slices.Equal(states, want) {
+			t.Errorf("mirrored %v, want %v", states, want)
+		}
+	})
+}
+
+func TestWhatCannotBeKeptOrCountedIsNoFaultOfTheStore(t *testing.T) {
+	storetest.OnEach(t, func(t *testing.T, dsn string) {
+		o := openOffice(t, dsn)
+		ctx := t.Context()
+		k := o.candidate(t, "s1")
+		var fault *cases.Fault
+		for field, a := range map[string]cases.Assessment{
+			"amount_minor": {AmountMinor: 1 << 53, Currency: "CNY", Words: "x"}, "price_minor": {PriceMinor: math.MaxInt64, Currency: "CNY", Words: "x", Fraud: true},
+		} {
+			if _, err := o.Assess(by(ctx, "officer-zhao"), k.ID, k.Version, a); !errors.As(err, &fault) || fault.Field != field {
+				t.Errorf("%+v: %v", a, err)
+			}
+		}
+		most := cases.Assessment{AmountMinor: 1<<53 - 1, PriceMinor: 1<<53 - 1, Fraud: true, Currency: "CNY", Words: "x"}
+		k, err := o.Assess(by(ctx, "officer-zhao"), k.ID, k.Version, most)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if a, err := o.Advise(by(ctx, "officer-zhao"), k.ID); err != nil || a.Eligible {
+			t.Errorf("more than is handled: %+v, %v", a, err)
+		}
+
+		k = o.approve(t, o.proposed(t, "s2", 10_00), "approver-qian")
+		if k, err = o.Pay(by(ctx, "finance-sun"), k.ID, k.Version, "付款"); err != nil {
+			t.Fatal(err)
+		}
+		var conflict *cases.Conflict
+		if _, err := o.Confirm(by(ctx, "finance-sun"), cases.Confirmation{CaseID: k.ID, PayoutID: "p\x00", Money: yuan(10_00)}); !errors.As(err, &conflict) {
+			t.Errorf("a payout id with NUL: %v", err)
+		}
+		said := cases.Confirmation{CaseID: k.ID, PayoutID: k.Payouts[0].ID, Money: yuan(10_00), Reference: "r\x00", Why: "no\x00 account"}
+		if k, err = o.Confirm(by(ctx, "finance-sun"), said); err != nil || k.State != cases.Approved || k.Payouts[0].Why != "no account" {
+			t.Errorf("a reason with NUL: %+v, %v", k.Payouts, err)
 		}
 	})
 }

@@ -149,7 +149,8 @@ func (r *relay) pass(ctx context.Context) time.Duration {
 			wait = min(wait, left)
 			continue
 		}
-		if err := r.deliver(ctx, dest); err != nil && ctx.Err() == nil {
+		more, err := r.deliver(ctx, dest)
+		if err != nil && ctx.Err() == nil {
 			delay := min(max(2*r.refused[dest].delay, firstDelay), lastDelay)
 			r.refused[dest] = refusal{until: time.Now().Add(delay), delay: delay}
 			r.db.log.Warn("not delivered; trying again", "kind", dest.Kind, "name", dest.Name, "in", delay, "error", err)
@@ -157,6 +158,9 @@ func (r *relay) pass(ctx context.Context) time.Duration {
 			continue
 		}
 		delete(r.refused, dest)
+		if more {
+			wait = 0
+		}
 	}
 	return wait
 }
@@ -178,25 +182,23 @@ func (r *relay) destinations(ctx context.Context) ([]Destination, error) {
 	return out, rows.Err()
 }
 
-// deliver publishes everything that waits for one destination, oldest first.
-func (r *relay) deliver(ctx context.Context, to Destination) error {
-	for {
-		messages, err := r.oldest(ctx, to)
-		if err != nil {
-			return err
+// deliver publishes a batch of what waits for one destination, oldest first; more says that it was a
+// full one. The rest waits until the other destinations had their turn: where rows are mirrored faster
+// than they are taken, an order to pay must not wait for the last of them.
+func (r *relay) deliver(ctx context.Context, to Destination) (more bool, err error) {
+	messages, err := r.oldest(ctx, to)
+	if err != nil {
+		return false, err
+	}
+	for _, m := range messages {
+		if err := r.publish(ctx, m); err != nil {
+			return false, fmt.Errorf("message %d: %w", m.ID, err)
 		}
-		for _, m := range messages {
-			if err := r.publish(ctx, m); err != nil {
-				return fmt.Errorf("message %d: %w", m.ID, err)
-			}
-			if _, err := r.db.write.ExecContext(ctx, `DELETE FROM outbox WHERE id = $1`, m.ID); err != nil {
-				return fmt.Errorf("message %d was delivered and not removed: %w", m.ID, err)
-			}
-		}
-		if len(messages) < batch {
-			return nil
+		if _, err := r.db.write.ExecContext(ctx, `DELETE FROM outbox WHERE id = $1`, m.ID); err != nil {
+			return false, fmt.Errorf("message %d was delivered and not removed: %w", m.ID, err)
 		}
 	}
+	return len(messages) == batch, nil
 }
 
 func (r *relay) oldest(ctx context.Context, to Destination) ([]Message, error) {

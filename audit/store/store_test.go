@@ -219,6 +219,20 @@ func TestAMessageIsDeliveredAgainWhenItsDeliveryWasNotRecorded(t *testing.T) {
 	})
 }
 
+// However much waits for one destination, another has its turn after a batch of it.
+func TestManyMessagesForOnePlaceDoNotHoldUpAnother(t *testing.T) {
+	storetest.OnEach(t, func(t *testing.T, dsn string) {
+		db := open(t, dsn)
+		send(t, db, "rows", slices.Repeat([]string{"row"}, 250)...)
+		send(t, db, "payouts", "order")
+		var got []string
+		relay(t, db, func(m store.Message) error { got = append(got, string(m.Body)); return nil }, func() bool { return len(got) >= 251 })
+		if at := slices.Index(got, "order"); at != 100 {
+			t.Errorf("the order came after %d rows", at)
+		}
+	})
+}
+
 func TestOnlyOneRelayWorks(t *testing.T) {
 	storetest.OnEach(t, func(t *testing.T, dsn string) {
 		db := open(t, dsn)

@@ -28,7 +28,7 @@ func (a auditService) inspect(ctx context.Context, group *errgroup.Group, review
 	}
 	sampler, err := sampling.New(ctx, sampling.Options{
 		Store: a.db, Record: a.record, Notary: notary, Tasks: desk{reviews}, Results: reviews,
-		Plans: plans, Rules: a.rules.Bundle().Rules, Log: a.log,
+		Plans: plans, Rules: a.rules.Bundle().Rules, Poll: a.casework.LookEvery, Log: a.log,
 	})
 	if err != nil {
 		return err

@@ -36,9 +36,15 @@ const payoutGroup = "mingjian-payouts"
 // pay runs, in the group until ctx ends, what goes between the fund and those who pay: the results that
 // come by topic, and the webhook where one is configured. Orders leave through the outbox.
 func (a auditService) pay(ctx context.Context, group *errgroup.Group, money *fund.Fund, confirm confirmer) error {
-	if err := prometheus.Register(money.Metrics()); err != nil {
+	measured := money.Metrics()
+	if err := prometheus.Register(measured); err != nil {
 		return fmt.Errorf("measure the fund: %w", err)
 	}
+	group.Go(func() error { // the store is gone then, and another service of this process may be measured
+		<-ctx.Done()
+		prometheus.Unregister(measured)
+		return nil
+	})
 	if address := os.Getenv(webhookURL); address != "" {
 		hook, err := fund.NewWebhook(money, fund.WebhookOptions{URL: address, Secret: os.Getenv(webhookSecret), Log: a.log})
 		if err != nil {

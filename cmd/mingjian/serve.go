@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"os"
 	"path/filepath"
 	"strings"
 	"time"
@@ -17,7 +18,9 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"mingjian/audit/api"
+	"mingjian/audit/cases"
 	"mingjian/audit/console"
+	"mingjian/audit/fund"
 	"mingjian/audit/identity"
 	"mingjian/audit/store"
 	"mingjian/collector"
@@ -31,11 +34,12 @@ type serveCommand struct {
 	where
 	workflowPlace
 	ruled
+	casework
 	Listen string `help:"Address of console and API." default:"${listen}"`
 }
 
 func (*serveCommand) Help() string {
-	return workflowHelp + "\n\nExample:\n  MINGJIAN_CLICKHOUSE_PASSWORD=… mingjian serve --kafka kafka-1:9092 --clickhouse http://ch-1:8123 --clickhouse-user mingjian"
+	return workflowHelp + "\n\n" + fmt.Sprintf(caseworkHelp, "without it no alerts are taken") + " Both topics must exist." + "\n\nExample:\n  MINGJIAN_CLICKHOUSE_PASSWORD=… mingjian serve --kafka kafka-1:9092 --clickhouse http://ch-1:8123 --clickhouse-user mingjian"
 }
 
 // Run serves console and API until the context ends.
@@ -71,7 +75,7 @@ func (c *serveCommand) Run(ctx context.Context, log *slog.Logger) error {
 	if err != nil {
 		return err
 	}
-	s := auditService{dir: dir, db: db, listener: listener, brokers: brokers, record: record, warehouse: options.Addr, rules: rules, log: log}
+	s := auditService{dir: dir, db: db, listener: listener, brokers: brokers, record: record, warehouse: options.Addr, rules: rules, casework: c.casework, alerts: os.Getenv(grafanaSecret), log: log}
 	if err := s.start(ctx, group); err != nil {
 		return err
 	}
@@ -89,6 +93,8 @@ type auditService struct {
 	rules     *collector.Rules
 	warehouse string            // its address, to show
 	health    *collector.Health // of the collector in this process; nil: it runs elsewhere
+	casework  casework
+	alerts    string // secret of Grafana's alerts; "": none are taken
 	log       *slog.Logger
 }
 
@@ -111,11 +117,16 @@ func (a auditService) start(ctx context.Context, group *errgroup.Group) error {
 	handler, err := api.New(ctx, api.Options{
 		Record: a.record, Policies: a.rules.Bundle, Intake: producer, System: parts{a}, Metrics: promhttp.Handler(),
 		Store: db, Authenticator: people, SignIn: signIn, Version: programVersion(), Log: a.log,
+		Fund:  fund.Options{Low: a.casework.low(), Log: a.log},
+		Cases: cases.Options{Record: a.record, GrafanaSecret: a.alerts, Poll: a.casework.LookEvery, Log: a.log},
 	})
 	if err != nil {
 		return err
 	}
 	if err := a.inspect(ctx, group, handler.Reviews()); err != nil {
+		return err
+	}
+	if err := a.pay(ctx, group, handler.Fund(), handler.Cases()); err != nil {
 		return err
 	}
 	indicators := indicator.New(indicator.Options{Record: a.record, Rules: a.rules.Bundle, Now: time.Now, Every: indicatorsEvery, Log: a.log})
@@ -126,6 +137,7 @@ func (a auditService) start(ctx context.Context, group *errgroup.Group) error {
 		inner.Go(func() error { return serveHTTP(ctx, a.listener, api.Server(handler, a.log)) })
 		inner.Go(func() error { return db.Relay(ctx, relay{producer, a.record}.publish) })
 		inner.Go(func() error { return handler.Reviews().Run(ctx) })
+		inner.Go(func() error { return handler.Cases().Run(ctx) })
 		return inner.Wait()
 	})
 	return nil

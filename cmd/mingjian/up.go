@@ -13,6 +13,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"mingjian/audit/fund"
 	"mingjian/collector"
 	"mingjian/collector/intake"
 	"mingjian/collector/scenario"
@@ -29,6 +30,7 @@ const defaultListen = "127.0.0.1:8080"
 type upCommand struct {
 	ruled
 	outside
+	casework
 	Data             string `help:"Data directory. Default: mingjian (with --demo: mingjian-demo) below the user's data directory." placeholder:"DIR"`
 	Demo             bool   `help:"Play a contact centre from the scenarios, with planted violations."`
 	Seed             uint64 `help:"Seed of the demo's choices." default:"1"`
@@ -42,7 +44,7 @@ type upCommand struct {
 }
 
 func (*upCommand) Help() string {
-	return "Example:\n  mingjian up --demo\nthen open the address it prints. Another terminal can run:\n  mingjian import FILE.jsonl"
+	return fmt.Sprintf(caseworkHelp, "without it one is made and kept in DATA/"+grafanaFile) + "\n\nExample:\n  mingjian up --demo\nthen open the address it prints. Another terminal can run:\n  mingjian import FILE.jsonl"
 }
 
 // Run starts everything, says where it is, and waits for the end. What is started last ends first:
@@ -66,7 +68,7 @@ func (c *upCommand) Validate() error {
 	if c.Partitions < 1 {
 		return fmt.Errorf("--partitions must be at least 1, not %d", c.Partitions)
 	}
-	return nil
+	return c.casework.Validate()
 }
 
 func (c *upCommand) run(ctx context.Context, log *slog.Logger) error {
@@ -103,6 +105,8 @@ func (c *upCommand) run(ctx context.Context, log *slog.Logger) error {
 			{Name: collector.InteractionsTopic, Partitions: c.Partitions},
 			{Name: collector.FindingsTopic, Partitions: 1},
 			{Name: collector.RejectsTopic, Partitions: 1},
+			{Name: fund.OrderTopic, Partitions: 1, Retention: -1}, // who pays may be away for longer than talk is kept
+			{Name: fund.ResultTopic, Partitions: 1, Retention: -1},
 		},
 		Group: servers, Log: log,
 	})
@@ -154,7 +158,11 @@ func (c *upCommand) application(ctx context.Context, endpoints embedded.Endpoint
 	}
 	collecting := collecting(brokers, record, keys, rules, log)
 	collecting.Classifier = classifier
-	service := auditService{dir: c.Data, db: db, listener: listener, brokers: brokers, record: record, warehouse: endpoints.ClickHouse, rules: rules, health: collecting.Health, log: log}
+	alerts, err := secretIn(c.Data)
+	if err != nil {
+		return err
+	}
+	service := auditService{dir: c.Data, db: db, listener: listener, brokers: brokers, record: record, warehouse: endpoints.ClickHouse, rules: rules, health: collecting.Health, casework: c.casework, alerts: alerts, log: log}
 	if err := service.start(ctx, group); err != nil {
 		return err
 	}
