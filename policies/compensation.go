@@ -102,6 +102,10 @@ type compensationTable struct {
 		Fraud struct {
 			Clause string `json:"clause"`
 		} `json:"fraud"`
+		Approvals []struct {
+			UpTo   *int64 `json:"up_to_minor"` // nil: no limit
+			People int    `json:"people"`
+		} `json:"approvals"`
 	} `json:"currencies"`
 	Kinds map[string]any `json:"kinds"`
 	Rules map[string]struct {
@@ -179,6 +183,20 @@ func (c *Compensation) check() error {
 	for name, row := range c.tables.Currencies {
 		if row.Fraud.Clause != "" {
 			cited("currency "+name, row.Fraud.Clause)
+		}
+		// A limit that is misspelt or out of its place would let one person approve everything.
+		last := int64(0)
+		for i, limit := range row.Approvals {
+			switch end := i == len(row.Approvals)-1; {
+			case limit.People < 1:
+				faults = append(faults, faultf(compensationTables, 0, "currency %s: row %d of approvals needs people, at least 1", name, i+1))
+			case (limit.UpTo == nil) != end:
+				faults = append(faults, faultf(compensationTables, 0, "currency %s: each row of approvals but the last needs up_to_minor, and the last has none", name))
+			case !end && *limit.UpTo <= last:
+				faults = append(faults, faultf(compensationTables, 0, "currency %s: row %d of approvals has to reach further than the one before", name, i+1))
+			case !end:
+				last = *limit.UpTo
+			}
 		}
 	}
 	for id, r := range c.tables.Rules {

@@ -178,6 +178,10 @@ func TestCompensationSourceWithFaultsIsRefused(t *testing.T) {
 		"no such kind":        swap("compensation/tables.yaml", "{kind: refund", "{kind: weather"),
 		"no clause for fraud": swap("clauses.yaml", "- id: cn-cpl-55-3x", "- id: cn-cpl-55-4x"),
 		"tables of no shape":  swap("compensation/tables.yaml", "kinds:", "kinds: 3\nkind:"),
+		"a limit misspelt":    swap("compensation/tables.yaml", "{up_to_minor: 20000,", "{up_to: 20000,"),
+		"limits that go back": swap("compensation/tables.yaml", "{up_to_minor: 500000,", "{up_to_minor: 20000,"),
+		"nobody approves":     swap("compensation/tables.yaml", "people: 1,", "people: 0,"),
+		"a limit at the end":  swap("compensation/tables.yaml", "- {people: 2, finance: true}", "- {up_to_minor: 900000, people: 2, finance: true}"),
 		"broken rules":        swap("compensation/advice.rego", "count(obstacles) == 0,", "undefined_name == 0,"),
 		"no Rego":             swap("compensation/approval.rego", "package ", "pack "),
 	} {

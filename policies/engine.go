@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"math/bits"
-	"reflect"
 	"slices"
 	"strings"
 	"sync"
@@ -51,6 +50,7 @@ type variant struct {
 	once     sync.Once
 	compiler *ast.Compiler
 	guards   []guards // by topic
+	present  presence // of the fields that the guards need
 	err      error
 	queries  sync.Map // sets → *query
 	judging  sync.Map // index of a topic of indicators → *query
@@ -168,19 +168,19 @@ func (b *Bundle) completed(in *Input) *Facts {
 // open are the sets of topics whose members only OPA can tell; said and due are what the guards tell of
 // the others.
 func (e *Engine) open(v *variant, asked topics, facts *Facts, tenant *Settings, now Millis) (open sets, said []NotAssessable, due []Due) {
-	var noted []Millis
-	s := scene{facts: reflect.ValueOf(facts).Elem(), tenant: reflect.ValueOf(tenant).Elem(), now: now, noted: &noted}
+	s := &scene{roots: rootsOf(facts, tenant), facts: facts, tenant: tenant, calendars: &e.bundle.tenants.calendars, now: now}
+	s.present = v.present.of(s.roots[inFacts])
 	for rest := uint64(asked); rest != 0; rest &= rest - 1 {
 		i := bits.TrailingZeros64(rest)
 		for n, g := range v.guards[i] {
 			var unsure bool
-			noted = noted[:0]
+			s.noted = s.noted[:0]
 			said, unsure = g.judge(s, said)
 			switch {
 			case unsure:
 				open[n] |= 1 << i
-			case len(noted) > 0:
-				due = append(due, Due{Topic: e.bundle.topics[i].path, At: slices.Min(noted)})
+			case len(s.noted) > 0:
+				due = append(due, Due{Topic: e.bundle.topics[i].path, At: slices.Min(s.noted)})
 			}
 		}
 	}
@@ -254,6 +254,7 @@ func (v *variant) make(b *Bundle, c choice) (err error) {
 		return err
 	}
 	v.guards = guardsOf(b.topics, modules)
+	v.present = presenceOf(needed(v.guards))
 	return nil
 }
 

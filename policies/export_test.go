@@ -2,6 +2,8 @@ package policies
 
 import (
 	"context"
+	"reflect"
+	"unsafe"
 
 	"github.com/open-policy-agent/opa/v1/ast"
 	"github.com/open-policy-agent/opa/v1/rego"
@@ -40,4 +42,39 @@ func Unguarded(ctx context.Context, b *Bundle) (*Engine, error) {
 		v.guards[i] = guards{{{condition: open{}}}, {{condition: open{}}}, {{condition: open{}}}}
 	}
 	return e, nil
+}
+
+// Misplaced names the fields of facts that the way by offsets leads elsewhere than reflection, and says how
+// many it looked at.
+func Misplaced(f *Facts) (wrong []string, seen int) {
+	r := rootsOf(f, &Settings{})
+	var into func(name string, p place, v reflect.Value)
+	into = func(name string, p place, v reflect.Value) {
+		at := p.find(&r)
+		var want unsafe.Pointer
+		if v.IsValid() {
+			want = v.Addr().UnsafePointer()
+		}
+		if seen++; at != want {
+			wrong = append(wrong, name)
+		}
+		of := p.of
+		if of.Kind() == reflect.Pointer {
+			if of = of.Elem(); v.IsValid() {
+				v = v.Elem()
+			}
+		}
+		if of.Kind() != reflect.Struct {
+			return
+		}
+		for i := range of.NumField() {
+			var field reflect.Value
+			if v.IsValid() {
+				field = v.Field(i)
+			}
+			into(name+"."+of.Field(i).Name, p.within(i), field)
+		}
+	}
+	into("", place{root: inFacts, of: reflect.TypeFor[Facts]()}, reflect.ValueOf(f).Elem())
+	return wrong, seen
 }

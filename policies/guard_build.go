@@ -26,7 +26,10 @@ func guardsOf(topics []topic, modules map[string]*ast.Module) []guards {
 	for i, t := range topics {
 		for s, set := range resultSets {
 			for _, rule := range r.rules[t.ref+"."+set] {
-				out[i][s] = append(out[i][s], r.guarded(set, rule, setting{topic: t.ref}))
+				g := r.guarded(set, rule, setting{topic: t.ref})
+				g.condition = simplified(g.condition)
+				g.needs = needs(g.condition)
+				out[i][s] = append(out[i][s], g)
 			}
 		}
 	}
@@ -43,7 +46,7 @@ func (r reader) guarded(set string, rule *ast.Rule, c setting) guarded {
 	c.each = true
 	g.condition = r.body(rule.Body, c, func(c setting) condition {
 		if at, ok := r.operand(rule.Head.Key, c); ok {
-			return moment{at}
+			return &moment{at}
 		}
 		return open{}
 	})
@@ -75,7 +78,7 @@ type reader struct {
 func (r reader) body(b ast.Body, c setting, end func(setting) condition) condition {
 	c.known, c.other = maps.Clone(c.known), maps.Clone(c.other)
 	if c.known == nil {
-		c.known = map[ast.Var]standsFor{}
+		c.known = map[ast.Var]place{}
 	}
 	if c.other == nil {
 		c.other = map[ast.Var]bool{}
@@ -96,16 +99,19 @@ func (r reader) rest(b ast.Body, c setting, end func(setting) condition) conditi
 		if v, p, ok := c.alias(e); ok {
 			delete(c.other, v)
 			c.known[v] = p
-			conditions = append(conditions, defined{p.place, false})
+			conditions = append(conditions, &defined{p, false})
 			continue
+		}
+		if v, group, ok := c.goesThroughGroup(e); ok {
+			return append(conditions, r.fieldByField(group, v, b[i+1:], c, end))
 		}
 		if v, list, ok := c.goesThrough(e); ok {
 			c.depth++
 			if v != "" {
 				delete(c.other, v)
-				c.known[v] = standsFor{place{element: c.depth}, list.of.Elem()}
+				c.known[v] = list.elementOf(c.depth)
 			}
-			return append(conditions, some{list.place, c.depth, r.rest(b[i+1:], c, end), c.each})
+			return append(conditions, &some{list, c.depth, r.rest(b[i+1:], c, end), c.each})
 		}
 		conditions = append(conditions, r.expression(e, c))
 	}
@@ -115,8 +121,24 @@ func (r reader) rest(b ast.Body, c setting, end func(setting) condition) conditi
 	return conditions
 }
 
-// expression is the condition of one line of a body.
+// fieldByField is the condition of the rest of a body for one field or another of a group of facts.
+func (r reader) fieldByField(group place, v ast.Var, b ast.Body, c setting, end func(setting) condition) condition {
+	of := group.of
+	if of.Kind() == reflect.Pointer {
+		of = of.Elem()
+	}
+	var one anyOf
+	for n := range of.NumField() {
+		inner := c
+		inner.known, inner.other = maps.Clone(c.known), maps.Clone(c.other)
+		delete(inner.other, v)
+		inner.known[v] = group.within(n)
+		one = append(one, r.rest(b, inner, end))
+	}
+	return all{&defined{group, true}, one}
+}
 
+// expression is the condition of one line of a body.
 func (r reader) expression(e *ast.Expr, c setting) condition {
 	if len(e.With) > 0 {
 		return open{}
@@ -135,6 +157,9 @@ func (r reader) expression(e *ast.Expr, c setting) condition {
 func (r reader) positive(e *ast.Expr, c setting) condition {
 	switch terms := e.Terms.(type) {
 	case *ast.Term: // a reference by itself: it is there, and not false
+		if terms.Equal(ast.InternedTerm(true)) {
+			return all{}
+		}
 		return r.stands(terms, c)
 	case []*ast.Term:
 		if found, ok := r.compared(terms, c); ok {
@@ -173,15 +198,15 @@ func (r reader) every(e *ast.Every, c setting) condition {
 	}
 	c.depth++
 	c.known, c.other = maps.Clone(c.known), maps.Clone(c.other)
-	c.known[v] = standsFor{place{element: c.depth}, list.of.Elem()}
-	return all{defined{list.place, false}, not{some{list.place, c.depth, not{r.body(e.Body, c, nil)}, false}}}
+	c.known[v] = list.elementOf(c.depth)
+	return all{&defined{list, false}, not{&some{list, c.depth, not{r.body(e.Body, c, nil)}, false}}}
 }
 
 // stands is the condition of a term by itself.
 func (r reader) stands(t *ast.Term, c setting) condition {
 	if p, rest, ok := c.find(t); ok {
 		if p.of.Kind() == reflect.Bool && rest == 0 {
-			return comparison{"equal", operand{place: &p.place}, operand{constant: ast.Boolean(true)}}
+			return compared(operandAt(p), relations["equal"], constantOperand(ast.Boolean(true)))
 		}
 		return r.reached(t, p, rest)
 	}
@@ -191,6 +216,9 @@ func (r reader) stands(t *ast.Term, c setting) condition {
 		}
 	}
 	if name, whole := c.ruleNamed(t); name != "" {
+		if found, ok := r.firstOf(t, name); ok {
+			return found
+		}
 		found := r.rule(name)
 		if !whole {
 			return atMost{all{found, r.within(name)}} // it is defined; whether the part meant is, is another question
@@ -201,14 +229,14 @@ func (r reader) stands(t *ast.Term, c setting) condition {
 }
 
 // reached is the condition that a place, or something in the list there, is defined.
-func (r reader) reached(t *ast.Term, p standsFor, rest int) condition {
+func (r reader) reached(t *ast.Term, p place, rest int) condition {
 	ref, _ := t.Value.(ast.Ref)
 	if rest == 1 && p.of.Kind() == reflect.Slice {
 		if n, ok := ref[len(ref)-1].Value.(ast.Number); ok {
-			return atMost{comparison{"gt", operand{place: &p.place, length: true}, operand{constant: n}}}
+			return atMost{compared(lengthOf(p), relations["gt"], constantOperand(n))}
 		}
 	}
-	return atMost{defined{p.place, rest > 0}}
+	return atMost{&defined{p, rest > 0}}
 }
 
 // within is the condition that a rule which collects has something in it.
@@ -219,6 +247,26 @@ func (r reader) within(name string) condition {
 		}
 	}
 	return open{}
+}
+
+// firstOf reads list[0] of a list that a rule without conditions collects from facts.
+func (r reader) firstOf(t *ast.Term, name string) (condition, bool) {
+	ref, _ := t.Value.(ast.Ref)
+	rules := r.rules[name]
+	if len(ref) != 2 || !ref[1].Equal(ast.IntNumberTerm(0)) || len(rules) != 1 || len(rules[0].Head.Args) > 0 ||
+		rules[0].Default || rules[0].Else != nil || rules[0].Head.Value == nil || !always(rules[0].Body) {
+		return nil, false
+	}
+	list, ok := rules[0].Head.Value.Value.(*ast.ArrayComprehension)
+	if !ok {
+		return nil, false
+	}
+	return r.body(list.Body, setting{topic: topicOf(name)}, func(c setting) condition {
+		if p, rest, ok := c.find(list.Term); ok && rest == 0 && p.of.Kind() == reflect.Struct {
+			return all{&defined{p, false}} // never false
+		}
+		return open{}
+	}), true
 }
 
 // counted reads count(x) > 0 and count(x) == 0 of a set that rules make.
@@ -234,6 +282,9 @@ func (r reader) counted(terms []*ast.Term, c setting) (condition, bool) {
 	case "gt":
 		return r.members(call[1], c), true
 	case "equal":
+		if isCall(call[1]) {
+			return atMost{not{r.members(call[1], c)}}, true // and what is called has to be defined
+		}
 		return not{r.members(call[1], c)}, true
 	}
 	return nil, false
@@ -252,20 +303,9 @@ func (r reader) call(terms []*ast.Term, c setting) (condition, bool) {
 	var alternatives anyOf
 	for _, rule := range r.rules[name] {
 		for one := rule; one != nil; one = one.Else {
-			if len(one.Head.Args) != len(terms)-1 || one.Default {
+			inner, ok := c.inside(name, one, terms[1:])
+			if !ok || one.Default {
 				return nil, false
-			}
-			inner := setting{topic: topicOf(name), known: map[ast.Var]standsFor{}, other: map[ast.Var]bool{}, depth: c.depth}
-			for i, arg := range one.Head.Args {
-				v, isVar := arg.Value.(ast.Var)
-				if !isVar {
-					return nil, false
-				}
-				if p, rest, ok := c.find(terms[i+1]); ok && rest == 0 {
-					inner.known[v] = p
-				} else {
-					inner.other[v] = true
-				}
 			}
 			alternatives = append(alternatives, result(one, r.defined(one, inner), rule.Else != nil))
 		}
@@ -293,7 +333,7 @@ func (r reader) given(terms []*ast.Term, c setting) condition {
 	for _, t := range terms {
 		switch p, rest, ok := c.find(t); {
 		case ok && rest == 0:
-			found = append(found, defined{p.place, false})
+			found = append(found, &defined{p, false})
 		case !t.IsGround() || isCall(t):
 			found = append(found, r.there([]*ast.Term{t}, c))
 		}
@@ -363,9 +403,11 @@ func (r reader) members(t *ast.Term, c setting) condition {
 		return atMost{r.body(v.Body, c, nil)}
 	case *ast.ObjectComprehension:
 		return atMost{r.body(v.Body, c, nil)}
+	case ast.Call:
+		return r.collected(v, c)
 	}
 	if p, rest, ok := c.find(t); ok && rest == 0 && p.of.Kind() == reflect.Slice {
-		return atMost{defined{p.place, true}}
+		return atMost{&defined{p, true}}
 	}
 	name, whole := c.ruleNamed(t)
 	if name == "" || !whole || len(r.rules[name]) == 0 {
@@ -381,6 +423,23 @@ func (r reader) members(t *ast.Term, c setting) condition {
 	return alternatives
 }
 
+// collected is the condition under which a function that only collects gives something.
+func (r reader) collected(call ast.Call, c setting) condition {
+	name, whole := c.ruleNamed(call[0])
+	if name == "" || !whole || len(r.rules[name]) != 1 {
+		return open{}
+	}
+	rule := r.rules[name][0]
+	inner, ok := c.inside(name, rule, call[1:])
+	if !ok || rule.Default || rule.Else != nil || rule.Head.Value == nil || !always(rule.Body) {
+		return open{}
+	}
+	if list, ok := rule.Head.Value.Value.(*ast.ArrayComprehension); ok {
+		return atMost{r.body(list.Body, inner, nil)}
+	}
+	return open{}
+}
+
 // member is the condition that a member of a set can be made: a value, or a row of values, that are
 // all there.
 func (r reader) member(key *ast.Term, c setting) condition {
@@ -394,7 +453,7 @@ func (r reader) member(key *ast.Term, c setting) condition {
 		p, rest, ok := c.find(t)
 		switch {
 		case ok && rest == 0:
-			found = append(found, defined{p.place, false})
+			found = append(found, &defined{p, false})
 		case !t.IsGround() || isCall(t):
 			return r.there([]*ast.Term{key}, c)
 		}

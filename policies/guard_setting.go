@@ -10,20 +10,11 @@ import (
 type setting struct {
 	topic string // data.mingjian.<pack>.<topic>
 	// known are the variables that stand for a place; of others in the body only OPA knows.
-	known map[ast.Var]standsFor
+	known map[ast.Var]place
 	other map[ast.Var]bool
 	depth int  // lists gone through
 	each  bool // every element of a list counts, not only whether there is one
 }
-
-// standsFor is what a variable means: a place, and the type of what is there.
-type standsFor struct {
-	place
-	of reflect.Type
-}
-
-// maxDepth is how many lists deep a scene goes.
-const maxDepth = len(scene{}.elements)
 
 // assigned are the variables that an expression makes.
 func assigned(e *ast.Expr) (vars []ast.Var) {
@@ -51,7 +42,7 @@ func assigned(e *ast.Expr) (vars []ast.Var) {
 }
 
 // alias reads x := <a place of the facts>.
-func (c setting) alias(e *ast.Expr) (v ast.Var, p standsFor, ok bool) {
+func (c setting) alias(e *ast.Expr) (v ast.Var, p place, ok bool) {
 	if !e.IsAssignment() || e.Negated || len(e.With) > 0 {
 		return "", p, false
 	}
@@ -60,27 +51,61 @@ func (c setting) alias(e *ast.Expr) (v ast.Var, p standsFor, ok bool) {
 	return v, p, isVar && found && rest == 0
 }
 
+// inside is the setting of a function of the rules that is called with arguments.
+func (c setting) inside(name string, rule *ast.Rule, args []*ast.Term) (inner setting, ok bool) {
+	if len(rule.Head.Args) != len(args) {
+		return inner, false
+	}
+	inner = setting{topic: topicOf(name), known: map[ast.Var]place{}, other: map[ast.Var]bool{}, depth: c.depth}
+	for i, arg := range rule.Head.Args {
+		v, isVar := arg.Value.(ast.Var)
+		if !isVar {
+			return inner, false
+		}
+		if p, rest, ok := c.find(args[i]); ok && rest == 0 {
+			inner.known[v] = p
+		} else {
+			inner.other[v] = true
+		}
+	}
+	return inner, true
+}
+
 // goesThrough reads some x in <a list of the facts>; v is "" where the element has no name of its own.
-func (c setting) goesThrough(e *ast.Expr) (v ast.Var, list standsFor, ok bool) {
+func (c setting) goesThrough(e *ast.Expr) (v ast.Var, list place, ok bool) {
+	v, list, ok = c.some(e)
+	return v, list, ok && list.of.Kind() == reflect.Slice && c.depth < maxDepth
+}
+
+// goesThroughGroup reads some k, x in <a group of the facts>. Where every moment counts it is left alone:
+// what is noted of the fields after the first would be lost.
+func (c setting) goesThroughGroup(e *ast.Expr) (v ast.Var, group place, ok bool) {
+	v, group, ok = c.some(e)
+	if !ok || c.each || v == "" {
+		return "", group, false
+	}
+	kind := group.of.Kind()
+	return v, group, kind == reflect.Struct || kind == reflect.Pointer && group.of.Elem().Kind() == reflect.Struct
+}
+
+// some reads some k, x in <a place>.
+func (c setting) some(e *ast.Expr) (v ast.Var, in place, ok bool) {
 	d, isSome := e.Terms.(*ast.SomeDecl)
-	if !isSome || len(d.Symbols) != 1 || len(e.With) > 0 || c.depth >= maxDepth {
-		return "", list, false
+	if !isSome || len(d.Symbols) != 1 || len(e.With) > 0 {
+		return "", in, false
 	}
 	call, isIn := d.Symbols[0].Value.(ast.Call)
 	if !isIn {
-		return "", list, false
+		return "", in, false
 	}
 	for _, made := range call[1 : len(call)-1] {
 		if _, isVar := made.Value.(ast.Var); !isVar {
-			return "", list, false // a pattern: only some elements are meant
+			return "", in, false // a pattern: only some elements are meant
 		}
 	}
-	list, rest, found := c.find(call[len(call)-1])
-	if !found || rest != 0 || list.of.Kind() != reflect.Slice {
-		return "", list, false
-	}
+	in, rest, found := c.find(call[len(call)-1])
 	v, _ = call[len(call)-2].Value.(ast.Var)
-	return v, list, true
+	return v, in, found && rest == 0
 }
 
 func isCall(t *ast.Term) bool {
@@ -126,7 +151,7 @@ func topicOf(name string) string {
 
 // find is the place that a term leads to, and how many parts of the reference lead on from there (into
 // a list).
-func (c setting) find(t *ast.Term) (p standsFor, rest int, ok bool) {
+func (c setting) find(t *ast.Term) (p place, rest int, ok bool) {
 	var parts ast.Ref
 	switch v := t.Value.(type) {
 	case ast.Var:
@@ -134,11 +159,11 @@ func (c setting) find(t *ast.Term) (p standsFor, rest int, ok bool) {
 		return p, 0, ok
 	case ast.Ref:
 		if v.HasPrefix(sessionRef) {
-			p, parts = standsFor{of: reflect.TypeFor[Facts]()}, v[len(sessionRef):]
+			p, parts = place{root: inFacts, of: reflect.TypeFor[Facts]()}, v[len(sessionRef):]
 			break
 		}
 		if name, ok := refKey(v, 2); ok && v.HasPrefix(tenantRef) && name != "calendar" { // which may come from the jurisdiction
-			p, parts = standsFor{place{element: inTenant}, reflect.TypeFor[Settings]()}, v[len(tenantRef):]
+			p, parts = place{root: inTenant, of: reflect.TypeFor[Settings]()}, v[len(tenantRef):]
 			break
 		}
 		head, isVar := v[0].Value.(ast.Var)
@@ -152,7 +177,6 @@ func (c setting) find(t *ast.Term) (p standsFor, rest int, ok bool) {
 	default:
 		return p, 0, false
 	}
-	path := append([]int{}, p.path...)
 	for i := range parts {
 		of := p.of
 		if of.Kind() == reflect.Pointer {
@@ -160,20 +184,21 @@ func (c setting) find(t *ast.Term) (p standsFor, rest int, ok bool) {
 		}
 		name, isName := refKey(parts, i)
 		if of.Kind() != reflect.Struct || !isName {
-			p.path = path
 			return p, len(parts) - i, true
 		}
-		found := false
-		for n := range of.NumField() {
-			if f := of.Field(n); jsonName(f) == name {
-				path, p.of, found = append(path, n), f.Type, true
-				break
-			}
+		n := 0
+		for n < of.NumField() && jsonName(of.Field(n)) != name {
+			n++
 		}
-		if !found {
+		if n == of.NumField() {
 			return p, 0, false
 		}
+		p = p.within(n)
 	}
-	p.path = path
 	return p, 0, true
+}
+
+// elementOf is the place of an element of a list that is gone through.
+func (p place) elementOf(depth int) place {
+	return place{root: inElements + depth - 1, of: p.of.Elem()}
 }

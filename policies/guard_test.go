@@ -71,9 +71,43 @@ var shapes = []string{
 	`input.session.opened >= input.now`,
 	`input.tenant.failure_threshold == null`,
 	`not input.tenant.large_business`,
+	`count(lacking(input.session.entrance)) > 0`,
+	`not count(lacking(input.session.entrance)) > 0`,
+	`count(lacking(input.session.entrance)) == 0`,
+	`some what, told in input.session.entrance
+	told == true`,
+	`some what, told in input.session.access
+	what == "unknown"`,
+	`some wait in input.session.human.waits
+	falls_due(wait) > input.now`,
+	`some wait in input.session.human.waits
+	not input.now >= falls_due(wait)`,
+	`some wait in input.session.human.waits
+	half_known(wait) > input.now`,
+	`not waiting[0]`,
+	`missed := input.session.escalation.keyword
+	missed.event == ""
+	missed.missed_at == 0
+	input.session.escalation.keyword.n == 0`,
+	`true`,
+	`not true`,
 }
 
 const shapedRules = `
+lacking(entrance) := [what | some what, told in entrance; told == false]
+
+falls_due(wait) := wait.asked_at + 60000 if {
+	wait.refused_at > 0
+} else := mingjian.working_days_after(input.tenant.calendar, wait.asked_at, 1) if {
+	wait.joined_at > 0
+} else := wait.asked_at + 1000
+
+half_known(wait) := wait.asked_at + 60000 if {
+	wait.refused_at > 0
+} else := wait.asked_at * 2 if {
+	wait.joined_at > 0
+}
+
 limit(wait) := wait.asked_at + (7 * 1000)
 
 met(wait) if {
@@ -137,6 +171,16 @@ named contains wait.asked if {
 	wait.joined_at > 0
 }
 `
+
+// The offsets lead where reflection does, whatever else begins on the same way.
+func TestPlacesLieWhereReflectionFindsThem(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		f := anyFacts().Draw(t, "facts")
+		if wrong, seen := policies.Misplaced(f); len(wrong) > 0 || seen < reflect.TypeFor[policies.Facts]().NumField() {
+			t.Fatalf("%d places, and these are wrong: %v", seen, wrong)
+		}
+	})
+}
 
 // Each shape, alone in a topic: with its guard it says what it says without.
 func TestGuardsReadEveryShape(t *testing.T) {

@@ -11,15 +11,16 @@ func (r reader) compared(terms []*ast.Term, c setting) (condition, bool) {
 	if len(terms) != 3 {
 		return nil, false
 	}
-	op := terms[0].Value.String()
-	switch op {
-	case "equal", "neq", "gt", "gte", "lt", "lte":
-	default:
+	relation, ok := relations[terms[0].Value.String()]
+	if !ok {
 		return nil, false
 	}
 	left, ok1 := r.operand(terms[1], c)
 	right, ok2 := r.operand(terms[2], c)
-	return comparison{op, left, right}, ok1 && ok2
+	if !ok1 || !ok2 {
+		return nil, false
+	}
+	return compared(left, relation, right), true
 }
 
 // listed reads x in {a, b} of a place and constants.
@@ -38,7 +39,7 @@ func (r reader) listed(terms []*ast.Term, c setting) (condition, bool) {
 		if !plain || right.constant == nil {
 			return nil, false
 		}
-		among = append(among, comparison{"equal", left, right})
+		among = append(among, compared(left, relations["equal"], right))
 	}
 	return among, true
 }
@@ -48,17 +49,20 @@ func (r reader) listed(terms []*ast.Term, c setting) (condition, bool) {
 func (r reader) operand(t *ast.Term, c setting) (o operand, ok bool) {
 	switch v := t.Value.(type) {
 	case ast.Null, ast.Boolean, ast.Number, ast.String:
-		return operand{constant: v}, true
+		return constantOperand(v), true
 	case ast.Call:
 		if n, ok := arithmetic(v); ok {
-			return operand{constant: n}, true
+			return constantOperand(n), true
 		}
 		if len(v) == 2 && v[0].Value.String() == "count" {
 			if p, rest, ok := c.find(v[1]); ok && rest == 0 && p.of.Kind() == reflect.Slice {
-				return operand{place: &p.place, length: true}, true
+				return lengthOf(p), true
 			}
 		}
 		if o, ok := r.computed(v, c); ok {
+			return o, true
+		}
+		if o, ok := r.deadline(v, c); ok {
 			return o, true
 		}
 		return r.returned(v, c)
@@ -68,7 +72,10 @@ func (r reader) operand(t *ast.Term, c setting) (o operand, ok bool) {
 		}
 	}
 	p, rest, ok := c.find(t)
-	return operand{place: &p.place}, ok && rest == 0
+	if !ok || rest != 0 {
+		return o, false
+	}
+	return operandAt(p), true
 }
 
 // computed reads a sum, difference or product of two operands.
@@ -82,33 +89,56 @@ func (r reader) computed(call ast.Call, c setting) (o operand, ok bool) {
 	return operand{calculation: &calculation{op, left, right}}, ok1 && ok2
 }
 
-// returned reads what a function of the rules gives for places, where it has one rule without
-// conditions: a limit that is a moment and so many seconds. Every argument must be part of it, because
-// nothing is returned where an argument is not there.
+// returned reads what a function of the rules gives for places: a limit that is a moment and so many
+// seconds, or one limit or another. Every argument must be part of each value, because nothing is returned
+// where an argument is not there.
 func (r reader) returned(call ast.Call, c setting) (o operand, ok bool) {
 	name, whole := c.ruleNamed(call[0])
 	if name == "" || !whole || len(r.rules[name]) != 1 {
 		return o, false
 	}
-	rule := r.rules[name][0]
-	if rule.Default || rule.Else != nil || len(rule.Head.Args) != len(call)-1 || rule.Head.Value == nil || !always(rule.Body) {
-		return o, false
-	}
-	inner := setting{topic: topicOf(name), known: map[ast.Var]standsFor{}, other: map[ast.Var]bool{}, depth: c.depth}
-	parts := map[ast.Var]bool{}
-	ast.WalkVars(rule.Head.Value, func(v ast.Var) bool {
-		parts[v] = true
-		return false
-	})
-	for i, arg := range rule.Head.Args {
-		v, isVar := arg.Value.(ast.Var)
-		p, rest, isPlace := c.find(call[i+1])
-		if !isVar || !isPlace || rest != 0 || !parts[v] {
+	var ways alternatives
+	for one := r.rules[name][0]; one != nil; one = one.Else {
+		inner, ok := c.inside(name, one, call[1:])
+		if !ok || one.Default || one.Head.Value == nil || len(inner.other) > 0 {
 			return o, false
 		}
-		inner.known[v] = p
+		parts := map[ast.Var]bool{}
+		ast.WalkVars(one.Head.Value, func(v ast.Var) bool {
+			parts[v] = true
+			return false
+		})
+		for v := range inner.known {
+			if !parts[v] {
+				return o, false
+			}
+		}
+		value, ok := r.operand(one.Head.Value, inner)
+		if !ok {
+			return o, false
+		}
+		if one == r.rules[name][0] && one.Else == nil && always(one.Body) {
+			return value, true
+		}
+		ways = append(ways, way{simplified(r.body(one.Body, inner, nil)), value})
 	}
-	return r.operand(rule.Head.Value, inner)
+	return operand{choice: ways}, true
+}
+
+var calendarRef = ast.MustParseRef("input.tenant.calendar")
+
+// deadline reads working days after a moment, by the calendar that holds for the session.
+func (r reader) deadline(call ast.Call, c setting) (o operand, ok bool) {
+	if len(call) != 4 || call[0].Value.String() != workingDaysAfter || !calendarRef.Equal(call[1].Value) {
+		return o, false
+	}
+	at, ok := r.operand(call[2], c)
+	n, isNumber := call[3].Value.(ast.Number)
+	days, isInt := n.Int()
+	if !ok || !isNumber || !isInt || days < 0 || days > maxWorkingDays {
+		return o, false
+	}
+	return operand{deadline: &deadline{at, days}}, true
 }
 
 var trueBody = ast.MustParseBody("true")

@@ -90,8 +90,11 @@ finding contains {
 		{"joined_at": at | at := first[3]; at > 0},
 	),
 } if {
-	first := min({settled(wait) | some wait in input.session.human.waits; not joined_in_time(wait)})
-	first[0] <= input.now
+	first := min({settled(wait) |
+		some wait in input.session.human.waits
+		not joined_in_time(wait)
+		over(wait)
+	})
 }
 
 due contains limit(wait) if {
@@ -106,6 +109,14 @@ settled(wait) := [limit(wait), "", wait.asked, wait.joined_at] if not ended_earl
 settled(wait) := [wait.ended_at, input.session.closed_id, wait.asked, 0] if {
 	ended_early(wait)
 	input.session.closed_by in {"agent", "bot", "system"}
+}
+
+# over: what settles the wait has come.
+over(wait) if limit(wait) <= input.now
+
+over(wait) if {
+	ended_early(wait)
+	wait.ended_at <= input.now
 }
 
 limit(wait) := wait.asked_at + (data.mingjian.params.es.human_wait_max_s * 1000)

@@ -95,6 +95,7 @@ test_ended_by_the_service if {
 	f.at == 2060000
 	f.subject == "end"
 	f.facts == {"asked": "ask", "limit_s": 180}
+	ids == set() with input as fixture.asked_of([{"ended_at": 2060000}], 2059999, closed("agent", 2060000))
 }
 
 test_earliest_request if {
