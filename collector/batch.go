@@ -227,8 +227,8 @@ func (b *batch) take(ctx context.Context, i int) error {
 		if err := b.move(ctx, c, out.TenantWas); err != nil {
 			return err
 		}
-	} else if redone && e.Kind == event.SessionOpened && c.state.Tenant != session.DefaultTenant {
-		if err := b.bury(ctx, c, session.DefaultTenant); err != nil {
+	} else if from := c.movedAt(it.offset); redone && from != "" {
+		if err := b.bury(ctx, c, from); err != nil {
 			return err
 		}
 	}

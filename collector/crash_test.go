@@ -221,3 +221,46 @@ func TestNamingTheDefaultTenantIsNoMove(t *testing.T) {
 		}
 	}
 }
+
+// A move to another tenant that a crash interrupted is finished when its batch is done again. The opening of a
+// session that was that tenant's from the beginning moves nothing, and nothing is looked up for it.
+func TestOnlyAMoveIsFinishedAfterACrash(t *testing.T) {
+	s := newStage(t, 1)
+	store := newLedger()
+	open := event.Event{Kind: event.SessionOpened, Tenant: "acme"}
+	moved := newTalk(t, "moved", noon).says(0, event.CustomerRole, "您好").add(time.Second, open)
+	options := func(to collector.Store) collector.Options {
+		o := s.options(to)
+		o.Batch, o.Quiet = collector.Limits{Messages: 2, Wait: 200 * time.Millisecond}, time.Hour
+		return o
+	}
+	s.produce(moved.out[0])
+	first, ends := s.start(options(store)), s.ends()
+	eventually(t, func() string { return sealed(ends, first) })
+	first.stop()
+	s.produce(moved.out[1], newTalk(t, "own", noon).add(2*time.Second, open).out[0])
+	ctx, kill := context.WithCancel(t.Context())
+	if err := collector.Run(ctx, options(&mortal{ledger: store, left: 2, kill: kill})); err != nil { // interactions and sessions
+		t.Fatal(err)
+	}
+	old := [3]string{session.DefaultTenant, "moved", "moved-0"}
+	if row, ok := store.interactions[old]; !ok || row.Deleted || store.interactions[[3]string{"acme", "moved", "moved-0"}].EventID == "" {
+		t.Fatalf("the crash left %v", store.interactions)
+	}
+	store.calls["events"] = 0
+	last := s.start(options(store))
+	ends = s.ends()
+	eventually(t, func() string { return sealed(ends, last) })
+	last.stop()
+	if !store.interactions[old].Deleted {
+		t.Error("the event stands under the tenant that its session was moved away from")
+	}
+	for k, row := range store.interactions {
+		if k[0] == "acme" && row.Deleted {
+			t.Errorf("event %s was taken away", row.EventID)
+		}
+	}
+	if n := store.calls["events"]; n != 1 {
+		t.Errorf("events of sessions were read %d times, want once, for the one that moved", n)
+	}
+}

@@ -178,6 +178,7 @@ func (x *examination) offsets(o AuditOptions, cut map[int]warehouse.Seal, logs m
 			if s, ok := cut[id]; ok {
 				a.end = s.Last + 1
 			}
+			a.asked = logs != nil
 			a.log, a.known = logs[id]
 			at, any := newest[id]
 			if !any {

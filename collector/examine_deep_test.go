@@ -145,6 +145,15 @@ var damages = []damage{
 	{"forgotten", "ALTER TABLE sessions DELETE WHERE session_id = '{s}'", map[string]string{
 		"sessions": "session {s} of tenant default: the record has 8 interactions",
 	}},
+	{"kept up", "ALTER TABLE sessions UPDATE pending = 1 WHERE session_id = '{s}'", map[string]string{
+		"sessions": "session {s} of tenant default: its pending is true",
+	}},
+	{"hidden", "ALTER TABLE sessions UPDATE last_offset = 1000000 WHERE session_id = '{s}'", map[string]string{
+		"sessions": "session {s} of tenant default: its snapshot goes to offset 1000000 of partition {p}, where no seal is",
+	}},
+	{"elsewhere", "INSERT INTO interactions SELECT * REPLACE (99 AS partition, 'more' AS event_id) FROM (SELECT * FROM interactions FINAL WHERE event_id = '{s}-3')", map[string]string{
+		"offsets of partition 99": "stand in a partition that the topic does not have",
+	}},
 	{"readmitted", "ALTER TABLE rejects DELETE WHERE key = '{s}'", map[string]string{
 		"offsets of partition {p}": "(a message that is refused: json)",
 	}},

@@ -33,7 +33,8 @@ type account struct {
 	partition int
 	tail      *tail
 	log       bounds
-	known     bool  // the broker knows the partition
+	asked     bool  // the broker answered, and
+	known     bool  // it knows the partition
 	end       int64 // the cut: the offset behind the newest seal
 
 	page     page // what was fetched last, from pageFrom on
@@ -62,6 +63,9 @@ func (a *account) fault(what string, args ...any) {
 func (a *account) settle(ctx context.Context, newest int64) {
 	if a.known && newest >= a.log.end {
 		a.fault("a row stands at offset %d, and the broker's log ends at %d: no message was ever there", newest, a.log.end)
+	}
+	if a.asked && !a.known && a.end == 0 && newest >= 0 {
+		a.fault("rows up to offset %d stand in a partition that the topic does not have, and no seal covers them", newest)
 	}
 	for from := int64(0); from < a.end; {
 		seals, err := a.Record.SealsFrom(ctx, a.Topic, a.partition, from, a.end, windowSeals)

@@ -234,14 +234,19 @@ func (w *worker) recall(ctx context.Context, ids []string) error {
 		if err != nil {
 			return err
 		}
+		var found []*conversation
+		var owed []warehouse.Finding
 		for _, s := range snapshots {
-			c, owed, err := w.revive(ctx, s)
+			c, more, err := w.revive(ctx, s)
 			if err != nil {
-				return err
+				return err // and again from the beginning, so that nothing of this may be in memory yet
 			}
-			w.memory.add(c)
-			w.memory.owed = append(w.memory.owed, owed...)
+			found, owed = append(found, c), append(owed, more...)
 		}
+		for _, c := range found {
+			w.memory.add(c)
+		}
+		w.memory.owed = append(w.memory.owed, owed...)
 		return nil
 	})
 }

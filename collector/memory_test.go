@@ -1,11 +1,14 @@
 package collector
 
 import (
+	"context"
 	"fmt"
+	"log/slog"
 	"reflect"
 	"testing"
 
 	"mingjian/collector/session"
+	"mingjian/collector/warehouse"
 )
 
 // Sessions freeze in the order in which they were touched last, and thaw as they were.
@@ -63,5 +66,48 @@ func TestSessionsFreezeAndThaw(t *testing.T) {
 	take(4, 0)
 	if got := frozen(); got != "s0s1s2s3s4" {
 		t.Errorf("frozen %s, want all", got)
+	}
+}
+
+// wavering is a record whose second session cannot be read at first.
+type wavering struct {
+	Store
+	asked int
+}
+
+func (w *wavering) Snapshots(_ context.Context, topic string, ids []string) (out []warehouse.Snapshot, err error) {
+	w.asked++
+	for i, id := range ids {
+		state := session.New(id, "acme")
+		state.Due = 1
+		row := warehouse.Session{Tenant: "acme", SessionID: id, Topic: topic}
+		if row.State, err = state.MarshalBinary(); err != nil {
+			return nil, err
+		}
+		if i > 0 && w.asked == 1 {
+			row.Owners = "away"
+		}
+		out = append(out, warehouse.Snapshot{Session: row, Findings: []warehouse.Finding{{Rule: "r", Version: 1}}})
+	}
+	return out, nil
+}
+
+// A look-up that has to be done again leaves each session once, with one deadline, and owes its findings once.
+func TestALookUpThatFailsHalfwayLeavesNothing(t *testing.T) {
+	m, err := newMetrics(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	record := &wavering{}
+	w := &worker{
+		collector: &collector{Options: Options{Topic: "t", Store: record}, metrics: m},
+		log:       slog.New(slog.DiscardHandler), health: NewHealth().partition(0), memory: newMemory(),
+	}
+	if err := w.recall(t.Context(), []string{"a", "b"}); err != nil {
+		t.Fatal(err)
+	}
+	if record.asked != 2 || len(w.memory.sessions) != 2 || len(w.memory.due) != 2 || len(w.memory.owed) != 2 {
+		t.Errorf("asked %d times: %d sessions, %d deadlines, %d findings owed; want 2 of each",
+			record.asked, len(w.memory.sessions), len(w.memory.due), len(w.memory.owed))
 	}
 }

@@ -88,6 +88,16 @@ func (c *conversation) learn(e *event.Event, offset int64) (adopted []original.A
 	return adopted
 }
 
+// movedAt gives the tenant that the event at an offset moved the session away from, "" where it did not.
+func (c *conversation) movedAt(offset int64) string {
+	for i := 1; i < len(c.tenures); i++ {
+		if was := c.tenures[i-1].Tenant; c.tenures[i].From == offset && c.tenures[i].Tenant != was {
+			return was
+		}
+	}
+	return ""
+}
+
 // ownership is the tenures as the session's row has them, and tenuresOf reads them back.
 func (c *conversation) ownership() (string, error) {
 	if len(c.tenures) == 0 || c.owners != "" {

@@ -2,6 +2,8 @@ package collector_test
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
 	"reflect"
 	"strings"
@@ -24,11 +26,16 @@ func TestRefusedMessagesAreReplayedOnceAfterAFix(t *testing.T) {
 	talk := sorry(t, "13812345678", "DE") // an id that is masked in a reject's key
 	long := message(t, event.Event{ID: "long", SessionID: "l", At: at(noon, 20*time.Second), Kind: event.Message, Actor: event.Actor{Role: event.CustomerRole}, Text: strings.Repeat("字", 30_000)})
 	elsewhere := message(t, event.Event{ID: "x", SessionID: talk.id, Tenant: "acme", At: at(noon, 9*time.Second), Kind: event.Message, Actor: event.Actor{Role: event.CustomerRole}})
+	other := message(t, event.Event{ID: "other", SessionID: talk.id, At: at(noon, 0), Kind: event.Message, Actor: event.Actor{Role: event.CustomerRole}})
+	other.Key = []byte("13987654321") // it is masked as the session's id is
+	imported := message(t, event.Event{ID: "imported", SessionID: "i", At: at(noon, 20*time.Second), Kind: event.Message, Actor: event.Actor{Role: event.CustomerRole}})
+	sum := sha256.Sum256(imported.Value)
+	imported.Key = []byte(hex.EncodeToString(sum[:16])) // when it was imported nobody could tell the session
 	behind := s.options(k.store)
 	behind.Keys = keys
 	behind.Now = func() time.Time { return noon.Add(-24*time.Hour + 5*time.Second) } // the last five events are too far ahead
 	s.produce(talk.out...)
-	s.produce(talk.out[7], long, elsewhere)
+	s.produce(talk.out[7], long, elsewhere, other, imported)
 	s.produce(client.Message{Key: []byte("other"), Value: talk.out[6].Value}, client.Message{Key: []byte("cut"), Value: []byte(`{"event_id": "cut`)})
 	r := s.start(behind)
 	ends := s.ends()
@@ -54,7 +61,7 @@ func TestRefusedMessagesAreReplayedOnceAfterAFix(t *testing.T) {
 		}
 		return out
 	}
-	still := map[string]int64{"json": 1, "key": 1, "tenant": 1}
+	still := map[string]int64{"json": 1, "key": 2, "tenant": 1}
 	check := func(when string, got intake.Replayed, want intake.Replayed) {
 		t.Helper()
 		named := got.Named
@@ -67,9 +74,9 @@ func TestRefusedMessagesAreReplayedOnceAfterAFix(t *testing.T) {
 		}
 	}
 	erased = true
-	check("without the key", replay(warehouse.RefusedQuery{}, false), intake.Replayed{Rejects: 10, Unopened: 10, Still: map[string]int64{}})
+	check("without the key", replay(warehouse.RefusedQuery{}, false), intake.Replayed{Rejects: 12, Unopened: 12, Still: map[string]int64{}})
 	erased = false
-	want := intake.Replayed{Rejects: 10, Sent: 5, Stored: 1, Cut: 1, Still: still}
+	want := intake.Replayed{Rejects: 12, Sent: 6, Stored: 1, Cut: 1, Still: still}
 	check("to try", replay(warehouse.RefusedQuery{}, true), want)
 	if now := s.ends(); !reflect.DeepEqual(now, ends) {
 		t.Fatalf("a dry run sent something: the log goes to %v, and was to %v", now, ends)
@@ -83,7 +90,7 @@ func TestRefusedMessagesAreReplayedOnceAfterAFix(t *testing.T) {
 	r = s.start(right)
 	r.atRest()
 	done := s.ends()
-	check("again", replay(warehouse.RefusedQuery{}, false), intake.Replayed{Rejects: 10, Stored: 6, Cut: 1, Still: still})
+	check("again", replay(warehouse.RefusedQuery{}, false), intake.Replayed{Rejects: 12, Stored: 7, Cut: 1, Still: still})
 	if now := s.ends(); !reflect.DeepEqual(now, done) {
 		t.Errorf("the second replay sent something: the log goes to %v, and was to %v", now, done)
 	}

@@ -82,6 +82,14 @@ func newLoad(t testing.TB, bundle *policies.Bundle, seed uint64, d disorder, fro
 		rng: rand.New(rand.NewPCG(seed, 1)), want: map[string]want{}}
 }
 
+// events is how many different ones there are in all.
+func (l *load) events() (n int) {
+	for _, w := range l.want {
+		n += w.events
+	}
+	return n
+}
+
 // next gives the next message. It has no end.
 func (l *load) next() (key, value []byte) {
 	for {

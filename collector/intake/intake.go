@@ -35,8 +35,13 @@ func keyOf(value []byte) []byte {
 	if id := textOf(value, "session_id"); id != "" && len(id) <= event.MaxSessionID {
 		return []byte(id)
 	}
+	return []byte(digestOf(value))
+}
+
+// digestOf is the key of a value that no session_id can be read of.
+func digestOf(value []byte) string {
 	sum := sha256.Sum256(value)
-	return []byte(hex.EncodeToString(sum[:16]))
+	return hex.EncodeToString(sum[:16])
 }
 
 // textOf reads one text field of an object that may be cut or faulty further on.

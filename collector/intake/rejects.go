@@ -120,7 +120,7 @@ func (r *retrial) take(ctx context.Context, row *warehouse.Reject) error {
 		r.out.Still[string(refused.Reason)]++
 		return nil
 	}
-	if !keyed(row, e) {
+	if !keyed(row, e, value) {
 		r.out.Still[string(event.KeyDiffers)]++
 		return nil
 	}
@@ -132,10 +132,17 @@ func (r *retrial) take(ctx context.Context, row *warehouse.Reject) error {
 	return nil
 }
 
-// keyed reports whether the message's key was its session. Of the key the record has the text, masked.
-func keyed(row *warehouse.Reject, e *event.Event) bool {
-	masked, _ := redact.Text(e.SessionID)
-	return row.Key == "" || row.Key == e.SessionID || row.Key == masked
+// keyed reports whether the message's key was its session, or the one that an import gives where it cannot
+// read of which session something is. Of the key the record has the text, masked: where a message was refused
+// because its key was another, one that masks alike may well be that other one.
+func keyed(row *warehouse.Reject, e *event.Event, value []byte) bool {
+	for _, own := range []string{"", e.SessionID, digestOf(value)} {
+		masked, _ := redact.Text(own)
+		if row.Key == own || row.Key == masked && row.Reason != string(event.KeyDiffers) {
+			return true
+		}
+	}
+	return false
 }
 
 // flush sends what is held and is not in the record.

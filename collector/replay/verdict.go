@@ -81,7 +81,11 @@ func (a *audit) judge(ctx context.Context, w *warehouse.Whole, sealed map[int]wa
 		fault("", "the record has %d interactions and %d findings of it, and no snapshot", len(w.Rows), len(w.Findings))
 		return v, nil
 	case !covers(sealed, s.Partition, s.LastOffset):
-		v.unfinished = true
+		// The event was written before the snapshot, so that a snapshot which only claims to go that far is seen.
+		v.unfinished = slices.ContainsFunc(w.Rows, func(r warehouse.PlacedRow) bool { return r.Partition == s.Partition && r.Offset == s.LastOffset })
+		if !v.unfinished {
+			fault("", "its snapshot goes to offset %d of partition %d, where no seal is and none of its events stands", s.LastOffset, s.Partition)
+		}
 		return v, nil
 	}
 	state := new(session.State)
@@ -194,9 +198,10 @@ func snapshotFaults(s *warehouse.Session, state, is *session.State) (out []strin
 		{"opened", is.Facts.Opened, s.Opened}, {"closed", is.Facts.Closed, s.Closed}, {"last_at", is.Newest.At, s.LastAt},
 		{"last_offset", is.Last, s.LastOffset}, {"events", is.Count(), s.Events}, {"derived", is.Derived, s.Derived},
 		{"due", is.Due, s.Due},
+		{"pending", is.Facts.Closed == 0 || is.Due != 0, s.Pending}, // what is not is not looked at again
 		{"channel", is.Facts.Channel, s.Channel}, {"business_line", is.Facts.BusinessLine, s.BusinessLine},
 		{"jurisdiction", is.Facts.Jurisdiction, s.Jurisdiction}, {"industry", is.Facts.Industry, s.Industry},
-		{"customer_id", is.Customer, s.CustomerID}, {"bot_version", is.Bot.Version, s.BotVersion},
+		{"customer_id", is.Customer, s.CustomerID}, {"bot_id", is.Bot.ID, s.BotID}, {"bot_version", is.Bot.Version, s.BotVersion},
 		{"not_assessed", unassessed(is.NotAssessed), unassessed(s.NotAssessed)},
 	} {
 		if c.want != c.got {

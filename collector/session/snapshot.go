@@ -10,12 +10,17 @@ import (
 	"sync"
 	"unique"
 	"unsafe"
+
+	"github.com/cespare/xxhash/v2"
 )
 
 // snapshotVersion is the first byte of a snapshot. A fold that remembers something else needs
 // another one, so that an old snapshot is refused (and the session rebuilt from its events) rather
 // than misread. What can be told from the types, a field more or less, is told by snapshotDigest.
-const snapshotVersion = 4
+const snapshotVersion = 5
+
+// headBytes are before what a snapshot's checksum is of: version, digest and the checksum itself.
+const headBytes = 1 + 4 + 4
 
 // How a state is written. The ids seen and the revision are written apart, because they can be
 // packed closer.
@@ -34,6 +39,7 @@ var (
 //
 //	version   1 byte
 //	digest    4 bytes, of the types
+//	checksum  4 bytes, of all that follows
 //	text      its length, and the text of all strings
 //	opened    where moments are counted from
 //	state     by its layout
@@ -49,10 +55,10 @@ func (s *State) MarshalBinary() ([]byte, error) {
 	w.body = appendRevision(w.body, s.Revision)
 	w.body = s.Seen.append(w.body, s.Last)
 
-	out := make([]byte, 0, 5+binary.MaxVarintLen32+len(w.text)+len(w.body))
-	out = binary.BigEndian.AppendUint32(append(out, snapshotVersion), snapshotDigest)
+	out := make([]byte, headBytes, headBytes+binary.MaxVarintLen32+len(w.text)+len(w.body))
 	out = binary.AppendUvarint(out, uint64(len(w.text)))
 	out = append(append(out, w.text...), w.body...)
+	seal(out)
 
 	clear(w.known) // so that the writer does not hold on to the session
 	w.text, w.body, w.known = w.text[:0], w.body[:0], w.known[:0]
@@ -65,14 +71,17 @@ func (s *State) MarshalBinary() ([]byte, error) {
 // what is taken up for them is bounded by their number. The data is not kept.
 func (s *State) UnmarshalBinary(data []byte) error {
 	*s = State{}
-	if len(data) < 5 || data[0] != snapshotVersion {
+	if len(data) < headBytes || data[0] != snapshotVersion {
 		return fmt.Errorf("session snapshot: not of version %d", snapshotVersion)
 	}
 	if binary.BigEndian.Uint32(data[1:]) != snapshotDigest {
 		return errors.New("session snapshot: of other fields than are kept now")
 	}
+	if binary.BigEndian.Uint32(data[5:]) != checksum(data[headBytes:]) {
+		return errors.New("session snapshot: damaged")
+	}
 	r := readers.Get().(*reader)
-	r.body = data[5:]
+	r.body = data[headBytes:]
 	r.text = string(r.take(r.length()))
 	r.opened = r.signed()
 	stateLayout.read(r, unsafe.Pointer(s))
@@ -89,6 +98,16 @@ func (s *State) UnmarshalBinary(data []byte) error {
 	}
 	return nil
 }
+
+// seal writes the head of a snapshot whose rest is there.
+func seal(data []byte) {
+	data[0] = snapshotVersion
+	binary.BigEndian.PutUint32(data[1:], snapshotDigest)
+	binary.BigEndian.PutUint32(data[5:], checksum(data[headBytes:]))
+}
+
+// checksum finds what was damaged by chance: most changed bytes would be another state, which looks as good.
+func checksum(data []byte) uint32 { return uint32(xxhash.Sum64(data)) }
 
 // appendRevision writes the revision of the policies. It is the longest text of most sessions, and
 // hexadecimal digits, which are written as the half as many bytes that they stand for: the number is
