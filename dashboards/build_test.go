@@ -348,6 +348,23 @@ func TestProvisioningHoldsNoSecrets(t *testing.T) {
 			t.Errorf("%s is not a query, its last value and a condition: %+v", r.UID, r)
 		}
 	}
+	// A rule that cannot ask its query raises an alert of its kind without a session; the hook would ignore it.
+	var told struct {
+		Policies []struct {
+			Receiver string
+			Routes   []struct {
+				Receiver       string
+				ObjectMatchers [][]string `yaml:"object_matchers"`
+			}
+		}
+	}
+	if err := yaml.Unmarshal(files["provisioning/alerting/policies.yaml"], &told); err != nil {
+		t.Fatal(err)
+	}
+	p := told.Policies[0]
+	if hook := p.Routes[0]; p.Receiver != peopleContact || hook.Receiver != casesContact || !slices.ContainsFunc(hook.ObjectMatchers, func(m []string) bool { return slices.Equal(m, []string{"session_id", "!=", ""}) }) {
+		t.Errorf("alerts are told to %+v", p)
+	}
 	if want := []string{kindMisjudgement, kindUnreachable, kindFundLow, kindOverdue, kindStalled}; !slices.Equal(kinds, want) {
 		t.Errorf("alerts %v, want %v", kinds, want)
 	}

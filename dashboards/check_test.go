@@ -61,7 +61,13 @@ func TestCheck(t *testing.T) {
 	mirror(t, writes, warehouse.Reviews, "open", map[string]any{"task_id": "rev-3", "kind": "mandatory", "business_line": "宽带", "channel": "app", "opened_at": now.Add(-60 * time.Hour), "due": now.Add(-time.Hour)})
 	deadlines := map[string]any{"answer": map[string]any{"due": now.Add(-time.Hour)}, "decision": map[string]any{"due": now}, "payment": map[string]any{"due": now.Add(96 * time.Hour)}}
 	mirror(t, writes, warehouse.Cases, "candidate", map[string]any{"case_id": "c-1", "kind": "price", "reason": "told a wrong price", "at": now.Add(-25 * time.Hour), "deadlines": deadlines})
-	deadlines["payment"] = map[string]any{"due": now, "met": now.Add(-time.Hour)}
+	// An appeal waits for its answer, which is due before the decision. What is rejected was not paid.
+	mirror(t, writes, warehouse.Cases, "appealed", map[string]any{"case_id": "c-3", "kind": "price", "at": now.Add(-25 * time.Hour), "paid_minor": 20000, "currency": "CNY", "deadlines": map[string]any{
+		"answer": map[string]any{"due": now.Add(-time.Hour)}, "decision": map[string]any{"due": now.Add(1000 * time.Hour * 24)}, "payment": map[string]any{"due": now.Add(1000 * time.Hour * 24)}}})
+	for _, d := range []string{"answer", "decision", "payment"} {
+		deadlines[d] = map[string]any{"due": now, "met": now.Add(-time.Hour)}
+	}
+	mirror(t, writes, warehouse.Cases, "rejected", map[string]any{"case_id": "c-4", "kind": "price", "at": now.Add(-2 * time.Hour), "deadlines": deadlines})
 	mirror(t, writes, warehouse.Cases, "paid", map[string]any{"case_id": "c-2", "kind": "price", "at": now.Add(-49 * time.Hour), "deadlines": deadlines, "paid_minor": 20000, "currency": "CNY"})
 	mirror(t, writes, warehouse.FundEntries, "topup", map[string]any{"entry_id": "f-1", "number": 1, "currency": "CNY", "kind": "topup", "amount_minor": 100000, "balance_after": 100000})
 	mirror(t, writes, warehouse.FundEntries, "reserve", map[string]any{"entry_id": "f-2", "number": 2, "currency": "CNY", "kind": "reserve", "amount_minor": 20000, "balance_after": 80000, "low": true})
@@ -82,11 +88,51 @@ func TestCheck(t *testing.T) {
 	if !maps.Equal(filled, want) {
 		t.Errorf("filled %v, want %v", filled, want)
 	}
-	numbers := map[string]float64{"review/in-time": 1. / 3, "review/upheld": 0.5, "review/pairs": 1, "compensation/redress": 48 * 3600, "compensation/late": 1}
+	numbers := map[string]float64{"review/in-time": 1. / 3, "review/upheld": 0.5, "review/pairs": 1, "compensation/redress": 48 * 3600, "compensation/late": 2}
 	for _, q := range mustQueries(t, o) {
 		if want, ok := numbers[q.Board+"/"+q.Panel]; ok {
 			if got := number(t, reads, q.SQL); got != want {
 				t.Errorf("%s/%s is %v, want %v", q.Board, q.Panel, got, want)
+			}
+		}
+	}
+
+	// An indicator is no session, however bad it is.
+	of := func(id, session, level string) warehouse.Finding {
+		return warehouse.Finding{ID: id, Tenant: "default", SessionID: session, Rule: "ai-denied", Severity: "critical", Status: "statute", Level: level, At: now.Add(-time.Hour).UnixMilli(), Version: 1, Standing: true}
+	}
+	if err := writes.Write(t.Context(), &warehouse.Batch{Sessions: []warehouse.Session{
+		{Tenant: "default", SessionID: "s-1", Version: 1, BusinessLine: "mobile"}, {Tenant: "other", SessionID: "s-1", Version: 1, BusinessLine: "fibre"},
+	}, Findings: []warehouse.Finding{of("f-1", "s-1", "session"), of("f-2", "s-1", "session"), of("f-3", "", "indicator")}}); err != nil {
+		t.Fatal(err)
+	}
+	for _, q := range mustQueries(t, o) {
+		key, sql := q.Board+"/"+q.Panel, q.SQL
+		switch key {
+		case "overview/critical", "overview/statute":
+		case "overview/by-status", "overview/by-rule":
+			sql = "SELECT sum(sessions) FROM (" + sql + ")"
+		default:
+			continue
+		}
+		if got := number(t, reads, sql); got != 1 {
+			t.Errorf("%s counts %v sessions, want 1", key, got)
+		}
+	}
+
+	// Another tenant has a session of the same id on another line.
+	for line, want := range map[string]float64{"mobile": 1, "fibre": 0} {
+		vars := everything()
+		vars["business_line"] = []string{line}
+		picked, err := queries(o, vars)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, q := range picked {
+			if q.Board == "compensation" && q.Panel == "candidates" {
+				if got := number(t, reads, q.SQL); got != want {
+					t.Errorf("the line %s has %v candidates, want %v", line, got, want)
+				}
 			}
 		}
 	}

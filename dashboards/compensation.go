@@ -1,8 +1,12 @@
 package dashboards
 
-// late are the cases past the deadline that comes next for them.
-const late = "(state = 'candidate' AND answer_due < now64(3) OR state IN ('open', 'assessed', 'proposed', 'appealed') AND decision_due < now64(3)" +
-	" OR state IN ('approved', 'paying') AND payment_due < now64(3))"
+// late are the cases with a deadline that has passed and was not met. A state marks as met what it did,
+// and an appeal begins all three anew.
+const late = "(answer_met IS NULL AND answer_due < now64(3) OR decision_met IS NULL AND decision_due < now64(3) OR payment_met IS NULL AND payment_due < now64(3))"
+
+// redressed are the cases that were paid. One that is rejected owes nothing, so that its deadlines count
+// as met too.
+const redressed = "state IN ('paid', 'closed')"
 
 // going are the cases that somebody still has to do something about.
 const going = "state NOT IN ('closed', 'rejected', 'paid')"
@@ -28,10 +32,10 @@ func (w writer) compensation() board {
 	rules := w.misjudging()
 	none := text{"没有案件", "No cases"}
 	about := text{"标记为误判的规则的发现：每一条都可能亏欠客户。", "Findings of rules marked as misjudgements: each may mean that a customer is owed something."}
-	count := func(key string, title, about text, condition string, steps []step) panel {
+	count := func(key string, title, about text, condition, query string, steps []step) panel {
 		return panel{
 			key: key, kind: figure, width: 4, steps: steps, title: title, about: about, rules: rules, empty: none,
-			sql: "SELECT count() AS cases FROM cases_v WHERE " + condition + " AND " + chosenSession, links: []link{w.toCases()},
+			sql: "SELECT count() AS cases FROM cases_v WHERE " + condition + " AND " + chosenSession, links: []link{w.toCases(query)},
 		}
 	}
 	noMoney := text{"基金还没有变动", "Nothing has moved in the fund"}
@@ -40,14 +44,14 @@ func (w writer) compensation() board {
 		about: text{"AI 错待了谁，案件走到哪一步，付了多少，基金还剩多少。", "Whom the AI wronged, how far the cases are, what was paid, what is left in the fund."},
 		rows: []row{
 			{text{"需要处理", "What needs attention"}, []panel{
-				count("late", text{"逾期的案件", "Cases past a deadline"}, text{"答复、决定或支付的期限已过，此刻的数。", "Past the deadline for answer, decision or payment, as of now."}, late, anyWrong),
-				count("candidates", text{"候选", "Candidates"}, text{"还没有人受理，此刻的数。", "Nobody has taken them up, as of now."}, "state = 'candidate'", anyWatched),
-				count("going", text{"进行中", "Under way"}, text{"尚未支付、驳回或结案，此刻的数。", "Not paid, rejected or closed, as of now."}, going, counted),
+				count("late", text{"逾期的案件", "Cases past a deadline"}, text{"答复、决定或支付的期限已过，此刻的数。", "Past the deadline for answer, decision or payment, as of now."}, late, "overdue=yes", anyWrong),
+				count("candidates", text{"候选", "Candidates"}, text{"还没有人受理，此刻的数。", "Nobody has taken them up, as of now."}, "state = 'candidate'", "state=candidate", anyWatched),
+				count("going", text{"进行中", "Under way"}, text{"尚未支付、驳回或结案，此刻的数。", "Not paid, rejected or closed, as of now."}, going, "", counted),
 				{
 					key: "redress", kind: figure, width: 4, unit: "s", steps: counted, title: text{"补偿所需时间", "Time to redress"}, rules: rules, empty: text{"还没有支付", "Nothing was paid yet"},
 					about: text{"从提出到支付确认的中位数，所选时间内支付的案件。", "Median from coming in to the confirmed payment, of cases paid in the time range."},
-					sql:   "SELECT if(count() = 0, NULL, median(dateDiff('second', came_at, payment_met))) AS seconds FROM cases_v WHERE payment_met IS NOT NULL AND $__timeFilter_ms(payment_met) AND " + chosenSession,
-					links: []link{w.toCases()},
+					sql:   "SELECT if(count() = 0, NULL, median(dateDiff('second', came_at, payment_met))) AS seconds FROM cases_v WHERE " + redressed + " AND $__timeFilter_ms(payment_met) AND " + chosenSession,
+					links: []link{w.toCases("")},
 				},
 				{
 					key: "balance", kind: rows, width: 8, height: 5, empty: noMoney, title: text{"基金余额", "Balance of the fund"}, rules: rules,
@@ -69,14 +73,14 @@ func (w writer) compensation() board {
 					key: "by-state", kind: bars, width: 6, empty: none, title: text{"按状态", "By state"}, about: text{"全部案件现在的状态。", "Where all cases stand now."}, rules: rules,
 					sql:     "SELECT toString(state) AS name, count() AS cases FROM cases_v WHERE " + chosenSession + " GROUP BY name ORDER BY cases DESC",
 					columns: []column{{name: "name", title: text{"状态", "State"}, words: caseStateWords}, {name: "cases", title: text{"案件", "Cases"}}},
-					links:   []link{w.toCases()},
+					links:   []link{w.toCases("")},
 				},
 				{
 					key: "by-age", kind: bars, width: 6, empty: none, title: text{"进行中案件的时长", "Age of the cases under way"}, about: text{"从提出到现在。", "Since they came in."}, rules: rules,
 					sql: "SELECT multiIf(came_at > now64(3) - INTERVAL 24 HOUR, '0: < 24 h', came_at > now64(3) - INTERVAL 72 HOUR, '1: 24–72 h', came_at > now64(3) - INTERVAL 7 DAY, '2: 3–7 d', '3: > 7 d') AS age, count() AS cases " +
 						"FROM cases_v WHERE " + going + " AND " + chosenSession + " GROUP BY age ORDER BY age",
 					columns: []column{{name: "age", title: text{"时长", "Age"}}, {name: "cases", title: text{"案件", "Cases"}}},
-					links:   []link{w.toCases()},
+					links:   []link{w.toCases("")},
 				},
 				w.byRule(text{"误判的规则", "Rules about misjudgements"}, rules, in(rules), 12, true),
 				{

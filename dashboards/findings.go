@@ -103,7 +103,7 @@ func (w writer) byRule(title text, rules []string, condition string, width uint3
 	return panel{
 		key: "by-rule", kind: rows, title: title, rules: rules, width: width, empty: nothingFound, filled: filled,
 		about: text{"每条规则的发现数与会话数，多的在前；点击规则查看其会话。", "Findings and sessions of each rule, most first; a rule leads to its sessions."},
-		sql: "SELECT rule AS title, any(severity) AS worst, count() AS findings, uniqExact(tenant, session_id) AS sessions, max(at) AS last, rule" +
+		sql: "SELECT rule AS title, any(severity) AS worst, count() AS findings, uniqExactIf(tenant, session_id, level = 'session') AS sessions, max(at) AS last, rule" +
 			standing + " AND " + condition + " GROUP BY rule ORDER BY findings DESC, rule LIMIT 100",
 		links: []link{w.toFindingsOfRow()},
 		columns: []column{

@@ -62,9 +62,13 @@ func (w writer) toReview() link {
 	return link{text{"打开复核", "Open the review"}, "${console:raw}/reviews/${__data.fields.id:percentencode}?" + strings.TrimPrefix(w.lang(), "&")}
 }
 
-// toCases lists the cases, each of which shows its session.
-func (w writer) toCases() link {
-	return link{text{"查看案件", "See the cases"}, "${console:raw}/cases?" + strings.TrimPrefix(w.lang(), "&")}
+// toCases lists the cases, each of which shows its session; query is url-encoded and may be empty.
+func (w writer) toCases(query string) link {
+	address := "${console:raw}/cases?" + strings.TrimPrefix(w.lang(), "&")
+	if query != "" {
+		address += "&" + query
+	}
+	return link{text{"查看案件", "See the cases"}, address}
 }
 
 // toCase opens the row's case; the query gives id.

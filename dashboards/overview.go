@@ -18,13 +18,13 @@ func (w writer) overview() board {
 				{
 					key: "critical", kind: figure, width: 4, steps: anyWrong, empty: nothingFound, filled: true, rules: w.critical(),
 					title: text{"严重问题的会话", "Sessions with a critical finding"}, about: everything,
-					sql:   "SELECT uniqExact(tenant, session_id) AS sessions" + standing + " AND severity = 'critical'",
+					sql:   "SELECT uniqExact(tenant, session_id) AS sessions" + standing + " AND level = 'session' AND severity = 'critical'",
 					links: []link{w.toFindings("severity=critical")},
 				},
 				{
 					key: "statute", kind: figure, width: 4, steps: anyWrong, empty: nothingFound, filled: true,
 					title: text{"违法的会话", "Sessions that break a law"}, about: everything,
-					sql:   "SELECT uniqExact(tenant, session_id) AS sessions" + standing + " AND status = 'statute'",
+					sql:   "SELECT uniqExact(tenant, session_id) AS sessions" + standing + " AND level = 'session' AND status = 'statute'",
 					links: []link{w.toFindings("status=statute")},
 				},
 				w.found("unreachable", text{"找不到人工的会话", "Sessions without a person"},
@@ -41,7 +41,7 @@ func (w writer) overview() board {
 					title: text{"待受理的误判", "Misjudgements nobody has taken up"}, rules: w.misjudging(),
 					about: text{"状态为“候选”的案件，此刻的数。", "Cases in state candidate, as of now."},
 					sql:   "SELECT count() AS cases FROM cases_v WHERE state = 'candidate' AND " + chosenSession,
-					links: []link{w.toCases()},
+					links: []link{w.toCases("state=candidate")},
 				},
 				{
 					key: "checked", kind: figure, width: 4, steps: counted, empty: text{"没有会话", "No sessions"}, filled: true,
@@ -56,7 +56,7 @@ func (w writer) overview() board {
 				w.trend(text{"各严重度的会话", "Sessions by severity"}, everything, "severity", "level = 'session'", nil, 12, true),
 				{
 					key: "by-status", kind: bars, width: 6, title: text{"按性质", "By status"}, about: everything, empty: nothingFound, filled: true,
-					sql: "SELECT toString(status) AS name, uniqExact(tenant, session_id) AS sessions" + standing + " GROUP BY name ORDER BY sessions DESC",
+					sql: "SELECT toString(status) AS name, uniqExact(tenant, session_id) AS sessions" + standing + " AND level = 'session' GROUP BY name ORDER BY sessions DESC",
 					columns: []column{
 						{name: "name", title: text{"性质", "Status"}, words: statusWords},
 						{name: "sessions", title: text{"会话", "Sessions"}},

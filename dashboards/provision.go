@@ -150,13 +150,15 @@ func contactsFile() yaml.MapSlice {
 	})
 }
 
-// policiesFile sends what concerns a customer to the hook, and the rest to people. Customers' alerts are
-// grouped by session, so that no message grows beyond what the hook takes, and sent soon.
+// policiesFile sends what concerns a customer to the hook, and the rest to people: also that such a rule
+// could not ask its query, which Grafana says in an alert of the rule's kind that names no session.
+// Customers' alerts are grouped by session, so that no message grows beyond what the hook takes, and sent
+// soon.
 func policiesFile() yaml.MapSlice {
 	return items("apiVersion", 1, "policies", []any{items(
 		"orgId", 1, "receiver", peopleContact, "group_by", []any{"grafana_folder", "alertname", "tenant"}, "group_wait", "30s", "group_interval", "5m", "repeat_interval", "12h",
 		"routes", []any{items(
-			"receiver", casesContact, "object_matchers", []any{[]any{"kind", "=~", kindMisjudgement + "|" + kindUnreachable}},
+			"receiver", casesContact, "object_matchers", []any{[]any{"kind", "=~", kindMisjudgement + "|" + kindUnreachable}, []any{"session_id", "!=", ""}},
 			"group_by", []any{"alertname", "tenant", "session_id"}, "group_wait", "10s", "group_interval", "1m", "repeat_interval", "4h",
 		)},
 	)})

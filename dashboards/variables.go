@@ -73,8 +73,8 @@ const (
 	ofLine    = "$__conditionalAll(business_line IN (${business_line:singlequote}), $business_line)"
 	ofChannel = "$__conditionalAll(channel IN (${channel:singlequote}), $channel)"
 	chosen    = ofTenant + " AND " + ofLine + " AND " + ofChannel
-	// Of tables that know the session and not where it was held.
+	// Of tables that know the session and not where it was held. Two tenants may have a session of one id.
 	chosenSession = ofTenant +
-		" AND $__conditionalAll(session_id IN (SELECT session_id FROM sessions_v WHERE business_line IN (${business_line:singlequote})), $business_line)" +
-		" AND $__conditionalAll(session_id IN (SELECT session_id FROM sessions_v WHERE channel IN (${channel:singlequote})), $channel)"
+		" AND $__conditionalAll((tenant, session_id) IN (SELECT tenant, session_id FROM sessions_v WHERE business_line IN (${business_line:singlequote})), $business_line)" +
+		" AND $__conditionalAll((tenant, session_id) IN (SELECT tenant, session_id FROM sessions_v WHERE channel IN (${channel:singlequote})), $channel)"
 )

@@ -2,6 +2,7 @@ package cases
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -54,6 +55,10 @@ func (k *Case) nextDue() (next int64) {
 // sweepBatch is how many cases a sweep reads at a time.
 const sweepBatch = 100
 
+// patience is how many things a pass may fail at before it takes the store to be away: one that cannot be
+// read leaves the others alone.
+const patience = 10
+
 // Sweep escalates the deadlines that have passed, each once. It closes and rejects nothing. Doing it
 // again changes nothing.
 func (c *Cases) Sweep(ctx context.Context) error {
@@ -68,13 +73,17 @@ func (c *Cases) Sweep(ctx context.Context) error {
 		if err != nil {
 			return fmt.Errorf("look at deadlines: %w", err)
 		}
+		var faults []error
 		for _, id := range late {
 			if err := c.db.Write(ctx, func(tx *store.Tx) error { return c.escalate(ctx, tx, id, now) }); err != nil {
-				return fmt.Errorf("escalate case %s: %w", id, err)
+				faults = append(faults, fmt.Errorf("escalate case %s: %w", id, err))
+			}
+			if len(faults) == patience {
+				break
 			}
 		}
-		if len(late) < sweepBatch {
-			return nil
+		if len(faults) > 0 || len(late) < sweepBatch { // the next sweep goes on
+			return errors.Join(faults...)
 		}
 	}
 }

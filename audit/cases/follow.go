@@ -59,10 +59,17 @@ func (c *Cases) Follow(ctx context.Context) error {
 	}); err != nil {
 		return fmt.Errorf("follow the record: %w", err)
 	}
+	var unheard []error
 	for _, t := range found {
 		if err := c.hear(ctx, t); err != nil {
-			return fmt.Errorf("follow the record: session %s: %w", t.session, err)
+			unheard = append(unheard, fmt.Errorf("follow the record: session %s: %w", t.session, err))
 		}
+		if len(unheard) == patience {
+			break
+		}
+	}
+	if len(unheard) > 0 { // the next look is at the same again
+		return errors.Join(append(faults, unheard...)...)
 	}
 	err = c.db.Write(ctx, func(tx *store.Tx) error {
 		_, err := tx.ExecContext(ctx, `INSERT INTO case_marks (name, at_ms) VALUES ($1, $2)

@@ -264,3 +264,55 @@ func TestARuleThatIsMarkedLaterIsLookedUpFromTheBeginning(t *testing.T) {
 		}
 	})
 }
+
+func TestACaseThatCannotBeReadHoldsUpNoOther(t *testing.T) {
+	storetest.OnEach(t, func(t *testing.T, dsn string) {
+		r := &told{now: monday}
+		o := openOffice(t, dsn, func(opts *cases.Options) { opts.Record, opts.Rules = r, catalogue })
+		broken := o.candidate(t, "s-1")
+		o.now = monday.Add(time.Minute) // its deadline is the first
+		whole := o.candidate(t, "s-2")
+		damage := func(text string) (before string) {
+			t.Helper()
+			if err := o.db.Write(t.Context(), func(tx *store.Tx) error {
+				if err := tx.QueryRowContext(t.Context(), `SELECT document FROM cases WHERE id = $1`, broken.ID).Scan(&before); err != nil {
+					return err
+				}
+				_, err := tx.ExecContext(t.Context(), `UPDATE cases SET document = $1 WHERE id = $2`, text, broken.ID)
+				return err
+			}); err != nil {
+				t.Fatal(err)
+			}
+			return before
+		}
+		sound := damage("{")
+		o.now, r.now = monday.Add(25*time.Hour), monday.Add(25*time.Hour)
+		r.rows = []warehouse.Misjudged{finding("f-1", "s-1", monday), finding("f-3", "s-3", monday)}
+		for what, pass := range map[string]func(context.Context) error{"sweep": o.Sweep, "follow": o.Follow} {
+			if err := pass(t.Context()); err == nil {
+				t.Errorf("%s says nothing of what cannot be read", what)
+			}
+		}
+		damage(sound)
+		page, err := o.List(by(t.Context(), "viewer-x"), cases.Query{Limit: 10})
+		if err != nil || len(page.Items) != 3 {
+			t.Fatalf("%+v, %v", page.Items, err)
+		}
+		for _, k := range page.Items {
+			if k.ID == whole.ID && k.Escalation != 1 {
+				t.Errorf("the case behind it was not escalated: %+v", k)
+			}
+		}
+		// What could not be done is done by the next pass.
+		if err := o.Follow(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if err := o.Sweep(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		f, err := o.Get(by(t.Context(), "viewer-x"), broken.ID)
+		if err != nil || f.Escalation != 1 || !slices.Contains(f.Findings, "f-1") {
+			t.Errorf("after it was mended: %+v, %v", f.Case, err)
+		}
+	})
+}

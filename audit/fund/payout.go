@@ -15,7 +15,9 @@ import (
 	"mingjian/policies"
 )
 
-// The topics by which the fund and who pays talk to each other. The key of a record is the payout id.
+// The topics by which the fund and who pays talk to each other. The key of a record is the payout id. A
+// result counts as soon as it is written, also inside a transaction of its producer that is aborted later:
+// receivers write results outside of transactions.
 const (
 	OrderTopic  = "mingjian.payouts"
 	ResultTopic = "mingjian.payouts.results"
