@@ -366,6 +366,7 @@ func TestWhatIsRefusedChangesNothing(t *testing.T) {
 			"reserve while paying":            {b.reserve("paying", cny(20_00)), fund.Held},
 			"reserve less than nothing":       {b.reserve("new", cny(-1)), fund.Invalid},
 			"reserve without end":             {b.reserve("new", cny(1<<62)), fund.Invalid},
+			"reserve in an unknown one":       {b.reserve("new", policies.Money{Minor: 1, Currency: "XXQ"}), fund.Invalid},
 			"reserve in no currency":          {b.reserve("new", policies.Money{Minor: 1, Currency: "yuan"}), fund.Invalid},
 			"pay what is not reserved":        {b.pay(order("p-new", "new", cny(10_00))), fund.Nothing},
 			"pay another amount":              {b.pay(order("p-held", "held", cny(10_01))), fund.Mismatch},

@@ -6,6 +6,7 @@ import (
 	"strconv"
 
 	"github.com/shopspring/decimal"
+	"golang.org/x/text/currency"
 
 	"mingjian/policies"
 )
@@ -84,6 +85,9 @@ func say(m policies.Money) string {
 func check(m policies.Money) error {
 	if !iso4217.MatchString(m.Currency) {
 		return refuse(Invalid, "a currency is three capital letters (ISO 4217), such as CNY; this is %q", m.Currency)
+	}
+	if _, err := currency.ParseISO(m.Currency); err != nil {
+		return refuse(Invalid, "%s is no currency of ISO 4217", m.Currency)
 	}
 	if m.Minor < 1 || m.Minor > MaxMinor {
 		return refuse(Invalid, "an amount is 1 to %d in minor units; this is %d", int64(MaxMinor), m.Minor)

@@ -86,7 +86,7 @@ type dashboardsCheck struct {
 }
 
 func (*dashboardsCheck) Help() string {
-	return "Expands macros and variables as Grafana's ClickHouse data source does, reads as a user who may change nothing, and fails on an error or on an empty panel that the demo should fill.\n\nExample:\n  mingjian up --demo        # in one terminal, for half a minute\n  mingjian dashboards check # in another"
+	return "Expands macros and variables as Grafana's ClickHouse data source does, reads as a user who may change nothing, and fails on an error or on an empty panel that the demo should fill.\n\nExample:\n  mingjian up --demo        # in one terminal, for a minute\n  mingjian dashboards check # in another"
 }
 
 // Run prints each query with its rows and how long it took.

@@ -19,7 +19,7 @@ import (
 type rejectsCommand struct {
 	where
 	workflowPlace
-	Reason string `help:"Only messages that were refused for this reason: json, field, event_id, session_id, ts, kind, key, tenant, empty." placeholder:"REASON" env:"-"`
+	Reason string `help:"Only messages that were refused for this reason: json, field, event_id, session_id, ts, kind, key, tenant, empty." placeholder:"REASON" env:"-" enum:",json,field,event_id,session_id,ts,kind,key,tenant,empty" default:""`
 	Since  string `help:"Only messages refused since then: how long ago (168h), a day (2026-11-01, from 00:00 UTC) or a moment (RFC 3339)." placeholder:"WHEN" env:"-"`
 	DryRun bool   `help:"Send nothing, and say what would be sent." env:"-"`
 	JSON   bool   `help:"Print JSON." env:"-"`
