@@ -137,11 +137,11 @@ func (f *Fund) Reserve(ctx context.Context, tx *store.Tx, h Holding) error {
 	if err != nil {
 		return err
 	}
-	for _, other := range held {
-		if other.tenant == h.Tenant && other.money == h.Money && other.paying == 0 {
-			return nil
+	if len(held) > 0 {
+		if other := held[0]; len(held) > 1 || other.tenant != h.Tenant || other.money != h.Money || other.paying != 0 {
+			return refuse(Held, "%s is held for case %s already; release it first", say(other.total()), h.CaseID)
 		}
-		return refuse(Held, "%s is held for case %s already; release it first", say(other.total()), h.CaseID)
+		return nil
 	}
 	turn, err := turns(ctx, tx, Reserve, h.CaseID)
 	if err != nil {
