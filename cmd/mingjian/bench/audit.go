@@ -3,9 +3,11 @@ package bench
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"mingjian/collector"
 	"mingjian/collector/warehouse"
+	"mingjian/dashboards"
 )
 
 // Wrong says that the record is not what was produced.
@@ -44,5 +46,32 @@ func (b *bench) audit(ctx context.Context) error {
 		return fmt.Errorf("count findings: %w", err)
 	}
 	b.result.Findings = int64(findings)
+	return b.dashboards(ctx, store)
+}
+
+// dashboards times the queries of every panel and alert over the record.
+func (b *bench) dashboards(ctx context.Context, store *warehouse.Store) error {
+	b.say("asking the dashboards' queries")
+	answers, err := dashboards.Check(ctx, dashboards.Options{Rules: b.bundle, Now: time.Now()}, store)
+	if err != nil {
+		return err
+	}
+	d := &b.result.Dashboards
+	d.Queries, d.Over = len(answers), int64(b.produced)
+	for _, a := range answers {
+		if a.Fault != "" && !a.Empty {
+			return &Wrong{fmt.Sprintf("the query of %s on dashboard %s: %s", a.Panel, a.Board, a.Fault)}
+		}
+		if a.Millis > slowQuery {
+			d.Slow++
+		}
+		if a.Millis > d.Slowest {
+			d.Slowest, d.Which = round(a.Millis, 0), a.Board+" "+a.Panel
+		}
+	}
 	return nil
 }
+
+// slowQuery is how long, in milliseconds, a panel may take: what people wait for without noticing that
+// they do.
+const slowQuery = 1000

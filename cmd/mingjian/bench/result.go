@@ -30,6 +30,8 @@ type Result struct {
 	Findings int64             `json:"findings"` // that stand
 	Checks   []collector.Check `json:"checks"`   // what doctor says of the record
 
+	Dashboards Dashboards `json:"dashboards"`
+
 	CopyCPU float64 `json:"copy_cpu_seconds_per_million"`
 	PeakRSS parts   `json:"peak_rss_mb"`             // MiB
 	CPU     parts   `json:"cpu_seconds_per_million"` // user and system
@@ -46,6 +48,16 @@ type Result struct {
 	Revision string   `json:"policy_revision"`
 
 	Open *Opened `json:"open,omitempty"` // where only that was measured
+}
+
+// Dashboards says how long the queries of Grafana's panels took over this record, with the time range that
+// a board opens with and nothing filtered.
+type Dashboards struct {
+	Queries int     `json:"queries"`
+	Over    int64   `json:"interactions"`
+	Slowest float64 `json:"slowest_ms"`
+	Which   string  `json:"slowest"` // board and panel
+	Slow    int     `json:"over_1s"`
 }
 
 // Versions are those of what was measured, beside this program's own.

@@ -36,6 +36,8 @@ func (r Result) Table(out io.Writer) error {
 		s.Decode, s.Redact, s.Detect, s.Fold, s.Check, s.Write)
 	row("naive check", "%.0f µs with all packs, %.0f µs with those that apply: %.1f and %.1f times as long",
 		r.NaiveCheck, r.NaiveCheckApplicable, r.NaiveCheck/cmp.Or(s.Check, 1), r.NaiveCheckApplicable/cmp.Or(s.Check, 1))
+	d := r.Dashboards
+	row("dashboards", "%d queries over %d interactions; the slowest, %s, %.0f ms; %d over a second", d.Queries, d.Over, d.Which, d.Slowest, d.Slow)
 	fmt.Fprint(w, "\n\tCPU s per million\tpeak MiB\n")
 	for _, name := range []string{brokerPart, enginePart, collectorPart, producerPart} {
 		fmt.Fprintf(w, "%s\t%.1f\t%.0f\n", name, r.CPU[name], r.PeakRSS[name])
