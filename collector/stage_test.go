@@ -67,8 +67,9 @@ func stageAt(t *testing.T, addr string, on topics) *stage {
 	if err != nil {
 		t.Fatalf("prepare the rules: %v", err)
 	}
-	// A transport of its own: the client's default one remembers for seconds that there was no such topic.
-	transport := &client.Transport{MetadataTTL: 100 * time.Millisecond}
+	// A transport of its own: the client's default one remembers for seconds that there was no such topic. Its
+	// questions for metadata end after as long, so it cannot be much shorter on a busy machine.
+	transport := &client.Transport{MetadataTTL: 500 * time.Millisecond}
 	w := &client.Writer{
 		Addr: client.TCP(addr), Topic: on.interactions, Balancer: &client.Hash{}, RequiredAcks: client.RequireAll, Transport: transport,
 		BatchTimeout: time.Millisecond, BatchBytes: 4 << 20, MaxAttempts: 10,
