@@ -92,7 +92,7 @@ func New(ctx context.Context, db *store.DB, o Options) (*Fund, error) {
 		o.Log = slog.Default()
 	}
 	for _, t := range o.Low {
-		if !iso4217.MatchString(t.Currency) || t.Minor < 0 || t.Minor > MaxMinor {
+		if !isCurrency(t.Currency) || t.Minor < 0 || t.Minor > MaxMinor {
 			return nil, errors.New("fund: a threshold needs a currency as ISO 4217 writes it, and an amount that is not negative")
 		}
 	}

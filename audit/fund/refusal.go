@@ -2,7 +2,6 @@ package fund
 
 import (
 	"fmt"
-	"regexp"
 	"strconv"
 
 	"github.com/shopspring/decimal"
@@ -47,7 +46,13 @@ func refuse(code Code, format string, args ...any) error {
 // of JSON keeps whole (RFC 8259, section 6). In yuan it is 90 trillion.
 const MaxMinor = 1<<53 - 1
 
-var iso4217 = regexp.MustCompile(`^[A-Z]{3}$`)
+// isCurrency reports whether a code is one of ISO 4217, written as there.
+func isCurrency(code string) bool {
+	unit, err := currency.ParseISO(code)
+	return err == nil && unit.String() == code
+}
+
+const noCurrency = "a currency is three capital letters of ISO 4217, such as CNY; this is %q"
 
 // decimals are the digits of minor units where they are not two (ISO 4217, list one).
 var decimals = map[string]int32{
@@ -83,11 +88,8 @@ func say(m policies.Money) string {
 
 // check refuses what is no amount to book.
 func check(m policies.Money) error {
-	if !iso4217.MatchString(m.Currency) {
-		return refuse(Invalid, "a currency is three capital letters (ISO 4217), such as CNY; this is %q", m.Currency)
-	}
-	if _, err := currency.ParseISO(m.Currency); err != nil {
-		return refuse(Invalid, "%s is no currency of ISO 4217", m.Currency)
+	if !isCurrency(m.Currency) {
+		return refuse(Invalid, noCurrency, m.Currency)
 	}
 	if m.Minor < 1 || m.Minor > MaxMinor {
 		return refuse(Invalid, "an amount is 1 to %d in minor units; this is %d", int64(MaxMinor), m.Minor)

@@ -42,8 +42,8 @@ func (f *Fund) Statement(ctx context.Context, tenant, currency, month string) (s
 	if tenant == "" {
 		return s, refuse(Invalid, "say whose statement, in tenant")
 	}
-	if !iso4217.MatchString(currency) {
-		return s, refuse(Invalid, "a currency is three capital letters (ISO 4217), such as CNY; this is %q", currency)
+	if !isCurrency(currency) {
+		return s, refuse(Invalid, noCurrency, currency)
 	}
 	zone := f.o.Zone(tenant)
 	from, err := time.ParseInLocation("2006-01", month, zone)

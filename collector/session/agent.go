@@ -16,13 +16,13 @@ const (
 
 // attended is where the fold stands with the people of the service.
 type attended struct {
-	Person bool `json:"person,omitempty"` // a person has the session, not the bot
+	Person bool // a person has the session, not the bot
 	// Announced: who will speak was told before that person's first text. FirstTurn: it is going on.
-	Announced bool `json:"announced,omitempty"`
-	FirstTurn bool `json:"first_turn,omitempty"`
+	Announced bool
+	FirstTurn bool
 	// Dissatisfied is the first text that told a person of it.
-	Dissatisfied   string          `json:"dissatisfied,omitempty"`
-	DissatisfiedAt policies.Millis `json:"dissatisfied_at,omitempty"`
+	Dissatisfied   string
+	DissatisfiedAt policies.Millis
 }
 
 // attend follows the people who serve: how the first introduces himself, and whether a superior

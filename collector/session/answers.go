@@ -27,18 +27,18 @@ const (
 type answering struct {
 	// FellBack: the service's last answer understood nothing, and Open: it may still go on (the customer
 	// has not spoken since).
-	FellBack bool `json:"fell_back,omitempty"`
-	Open     bool `json:"open,omitempty"`
+	FellBack bool
+	Open     bool
 	// Before: the answer before that understood nothing either.
-	Before bool   `json:"before,omitempty"`
-	Heard  bool   `json:"heard,omitempty"` // the customer has spoken
-	Gists  []gist `json:"gists,omitempty"` // the longest untouched first
+	Before bool
+	Heard  bool   // the customer has spoken
+	Gists  []gist // the longest untouched first
 }
 
 // gist is a question and how often it was put.
 type gist struct {
-	Of signal.Gist `json:"of"`
-	N  int         `json:"n"`
+	Of signal.Gist
+	N  int
 }
 
 // answer follows what the customer asks, and what is known of the answers.

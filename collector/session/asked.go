@@ -12,15 +12,15 @@ import (
 
 // inquiring is where the fold stands with what the service asks the customer for.
 type inquiring struct {
-	Consent bool `json:"consent,omitempty"` // to sensitive personal information, as recorded
+	Consent bool // to sensitive personal information, as recorded
 	// Asked is what the service's last turn asked for, and Given what the customer has given.
-	Asked asked `json:"asked,omitzero"`
-	Given asked `json:"given,omitzero"`
+	Asked asked
+	Given asked
 }
 
 type asked struct {
-	Identity bool `json:"identity,omitempty"`
-	Order    bool `json:"order,omitempty"`
+	Identity bool
+	Order    bool
 }
 
 // ask follows what the service asks the customer for, and what it has already.

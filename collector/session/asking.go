@@ -25,17 +25,17 @@ const (
 // asking is where the fold stands with requests for a person. Stretches of requests between which a
 // person joined or priority was given are runs.
 type asking struct {
-	Past run   `json:"past,omitzero"`  // what the runs that are over came to
-	Runs []run `json:"runs,omitempty"` // those that may still change: the last, and any with a recent request
+	Past run   // what the runs that are over came to
+	Runs []run // those that may still change: the last, and any with a recent request
 	// Fresh: the next request begins a new run.
-	Fresh bool `json:"fresh,omitempty"`
+	Fresh bool
 	// Recent are the unanswered requests that may still be withdrawn, oldest first; the last of a
 	// run are the last here.
-	Recent []request `json:"recent,omitempty"`
+	Recent []request
 	// Wish is the newest request, as long as it was only clicked or only typed.
-	Wish wish `json:"wish,omitzero"`
+	Wish wish
 	// Offer is how far the service has come towards meeting the open wait.
-	Offer offer `json:"offer,omitempty"`
+	Offer offer
 }
 
 // offer is what the service has made of a request.
@@ -48,20 +48,20 @@ const (
 )
 
 type run struct {
-	N       int             `json:"n"`
-	Third   string          `json:"third,omitempty"`
-	ThirdAt policies.Millis `json:"third_at,omitempty"`
+	N       int
+	Third   string
+	ThirdAt policies.Millis
 }
 
 type request struct {
-	At  policies.Millis `json:"at"`
-	Run int             `json:"run"` // index in Runs
+	At  policies.Millis
+	Run int // index in Runs
 }
 
 type wish struct {
-	At      policies.Millis `json:"at"`
-	Clicked bool            `json:"clicked,omitempty"`
-	Half    bool            `json:"half,omitempty"` // its other form has not come yet
+	At      policies.Millis
+	Clicked bool
+	Half    bool // its other form has not come yet
 }
 
 // requested takes a request for a person, clicked or typed.

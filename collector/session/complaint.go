@@ -20,22 +20,22 @@ const (
 // complaining is where the fold stands with complaints, refunds and what is open beside complaints.
 type complaining struct {
 	// Telling is where the next turn of the service is in which a time limit may be told.
-	Telling telling `json:"telling,omitempty"`
+	Telling telling
 	// Limit and Key are what the turn of the service that is going on has told: a complaint is often
 	// reported only after the words that take it down.
-	Limit mark `json:"limit,omitzero"`
-	Key   mark `json:"key,omitzero"`
+	Limit mark
+	Key   mark
 	// Said: the customer has said that there is, or will be, a complaint; Fault: a fault was reported.
-	Said  bool `json:"said,omitempty"`
-	Fault bool `json:"fault,omitempty"`
+	Said  bool
+	Fault bool
 	// Advance are the orders ("" unknown) for which money came back before the goods did.
-	Advance []string `json:"advance,omitempty"`
+	Advance []string
 }
 
 // mark is an event to come back to.
 type mark struct {
-	ID string          `json:"id"`
-	At policies.Millis `json:"at"`
+	ID string
+	At policies.Millis
 }
 
 // telling is how far the service has come towards telling a time limit.

@@ -16,15 +16,15 @@ const enoughTurnedAway = 3
 
 // contact is where the fold stands with what the service makes of requests for a person.
 type contact struct {
-	OneTap bool `json:"one_tap,omitempty"` // the entrance declared one_tap_human
+	OneTap bool // the entrance declared one_tap_human
 	// Open is the newest request that has not been answered yet, with neither a way nor a refusal.
-	Open policies.Millis `json:"open,omitempty"`
+	Open policies.Millis
 	// TurnedAway are the requests that were, by when they were made: they may be taken back.
-	TurnedAway []policies.Millis `json:"turned_away,omitempty"`
+	TurnedAway []policies.Millis
 	// Settled: three were turned away before a person came, which nothing changes any more.
-	Settled bool `json:"settled,omitempty"`
+	Settled bool
 	// Stuck: the dead end in the facts may still be cured.
-	Stuck bool `json:"stuck,omitempty"`
+	Stuck bool
 }
 
 // contact follows what the service makes of the wish for a person. It looks at what reach has made

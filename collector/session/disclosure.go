@@ -26,34 +26,34 @@ const maxBursts = 8
 
 // disclosing is where the fold stands with who the customer was told to be talking to.
 type disclosing struct {
-	Noticed bool `json:"noticed,omitempty"` // it was said plainly that a machine is speaking
+	Noticed bool // it was said plainly that a machine is speaking
 	// Sold, Posed and Untold were noted in the turn that is going on, and a plain word in the same turn
 	// takes them back.
-	Sold   bool `json:"sold,omitempty"`
-	Posed  bool `json:"posed,omitempty"`
-	Untold bool `json:"untold,omitempty"`
+	Sold   bool
+	Posed  bool
+	Untold bool
 	// Question is the customer's question whether an AI is speaking to which nobody has replied yet.
-	Question string `json:"question,omitempty"`
+	Question string
 
-	Emotion    scoring         `json:"emotion,omitzero"`
-	CustomerAt policies.Millis `json:"customer_at,omitempty"` // the customer's last event
-	Typed      *typedRow       `json:"typed,omitempty"`       // nil while no agent typed a long message
+	Emotion    scoring
+	CustomerAt policies.Millis // the customer's last event
+	Typed      *typedRow       // nil while no agent typed a long message
 }
 
 // scoring is where the fold stands with telling that emotion is scored.
 type scoring struct {
-	First   string `json:"first,omitempty"`   // the first event with a score
-	Told    bool   `json:"told,omitempty"`    // it was told of
-	Spoke   bool   `json:"spoke,omitempty"`   // the service has said something
-	Opening bool   `json:"opening,omitempty"` // its first turn is going on
+	First   string // the first event with a score
+	Told    bool   // it was told of
+	Spoke   bool   // the service has said something
+	Opening bool   // its first turn is going on
 }
 
 // typedRow is the long messages in a row by one agent.
 type typedRow struct {
-	Agent string `json:"agent,omitempty"`
-	N     int    `json:"n"`
+	Agent string
+	N     int
 	// Paces are the last ones', in characters a second, the oldest first.
-	Paces [typedInARow - 1]float64 `json:"paces"`
+	Paces [typedInARow - 1]float64
 }
 
 // own gives a group of facts to write into, in a copy, so that what it was can still be compared.

@@ -11,12 +11,12 @@ const enoughTries = 2
 
 // parting is where the fold stands before the session's end.
 type parting struct {
-	HeardAt policies.Millis `json:"heard_at,omitempty"` // the customer's last event
-	Tries   int             `json:"tries,omitempty"`    // texts of a person since then
+	HeardAt policies.Millis // the customer's last event
+	Tries   int             // texts of a person since then
 	// Each side's goodbye.
-	CustomerBye bool   `json:"customer_bye,omitempty"`
-	ServiceBye  bool   `json:"service_bye,omitempty"`
-	Ticket      string `json:"ticket,omitempty"` // the first event with a ticket_id
+	CustomerBye bool
+	ServiceBye  bool
+	Ticket      string // the first event with a ticket_id
 }
 
 // part follows what the session's end is judged by. A ticket may be reported after it.

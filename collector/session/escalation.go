@@ -26,22 +26,22 @@ const (
 
 // calling is where the fold stands with what calls for a person while the AI serves.
 type calling struct {
-	Keyword mark   `json:"keyword,omitzero"` // the service's next turn is to begin a transfer
-	Calls   []call `json:"calls,omitempty"`  // those that a transfer may still follow, oldest first
-	Failed  int    `json:"failed,omitempty"` // failed answers since a person was there
+	Keyword mark   // the service's next turn is to begin a transfer
+	Calls   []call // those that a transfer may still follow, oldest first
+	Failed  int    // failed answers since a person was there
 	// Waiting is the first message of the customer that the AI has not answered.
-	Waiting mark `json:"waiting,omitzero"`
+	Waiting mark
 }
 
 // call is what calls for a person.
 type call struct {
-	Ground string          `json:"ground,omitempty"`
-	N      int             `json:"n,omitempty"` // of a failed answer
-	ID     string          `json:"id,omitempty"`
-	At     policies.Millis `json:"at,omitempty"`
+	Ground string
+	N      int // of a failed answer
+	ID     string
+	At     policies.Millis
 	// Answered is the first turn of the service after it, which began no transfer.
-	Answered   string          `json:"answered,omitempty"`
-	AnsweredAt policies.Millis `json:"answered_at,omitempty"`
+	Answered   string
+	AnsweredAt policies.Millis
 }
 
 // The grounds, as facts name them.

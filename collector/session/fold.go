@@ -23,27 +23,27 @@ const enough = 3
 
 // position is what the fold must remember beside the facts.
 type position struct {
-	Asking    asking `json:"asking,omitzero"`
-	BotTexts  int    `json:"bot_texts,omitempty"`
-	FirstTurn bool   `json:"first_turn,omitempty"` // the first bot turn is still going on
-	Apologies int    `json:"apologies,omitempty"`  // the run that is going on
+	Asking    asking
+	BotTexts  int
+	FirstTurn bool // the first bot turn is still going on
+	Apologies int  // the run that is going on
 
-	Contact  contact  `json:"contact,omitzero"`
-	Attended attended `json:"attended,omitzero"`
-	Dialling dialling `json:"dialling,omitzero"`
+	Contact  contact
+	Attended attended
+	Dialling dialling
 
-	Disclosing disclosing `json:"disclosing,omitzero"`
+	Disclosing disclosing
 
-	Complaining *complaining `json:"complaining,omitempty"` // nil while nothing is complained of
-	Answering   answering    `json:"answering,omitzero"`
-	Inquiring   inquiring    `json:"inquiring,omitzero"`
-	Heat        heat         `json:"heat,omitzero"`
+	Complaining *complaining // nil while nothing is complained of
+	Answering   answering
+	Inquiring   inquiring
+	Heat        heat
 
-	Queueing  queueing  `json:"queueing,omitzero"`
-	Passing   passing   `json:"passing,omitzero"`
-	Calling   calling   `json:"calling,omitzero"`
-	Preceding preceding `json:"preceding,omitzero"`
-	Parting   parting   `json:"parting,omitzero"`
+	Queueing  queueing
+	Passing   passing
+	Calling   calling
+	Preceding preceding
+	Parting   parting
 }
 
 // Fold takes the next event and what was detected in its text; d reads the texts that the interface

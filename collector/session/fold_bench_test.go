@@ -1,31 +1,20 @@
 package session_test
 
 import (
-	"syscall"
 	"testing"
-	"time"
 
 	"mingjian/collector/event"
 	"mingjian/collector/redact"
-	"mingjian/collector/scenario"
+	"mingjian/collector/scenario/scenariotest"
 	"mingjian/collector/session"
 	"mingjian/collector/signal"
-	"mingjian/policies"
 )
 
 // BenchmarkFoldOfTheDemo is the folding of one interaction, on average over the demo's stream, played
 // again and again by new sessions.
 func BenchmarkFoldOfTheDemo(b *testing.B) {
-	bundle, err := policies.Load(policies.Builtin())
-	if err != nil {
-		b.Fatal(err)
-	}
-	detector, err := signal.New(bundle.Lexicons)
-	if err != nil {
-		b.Fatal(err)
-	}
-	now := time.Date(2026, 11, 1, 12, 0, 0, 0, time.UTC)
-	player, err := scenario.Demo(b.Context(), bundle, policies.Builtin(), scenario.PlayOptions{Seed: 1, Now: now, History: 8 * time.Hour, Sessions: 3000})
+	demo := scenariotest.Play(b)
+	detector, err := signal.New(demo.Bundle.Lexicons)
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -36,25 +25,21 @@ func BenchmarkFoldOfTheDemo(b *testing.B) {
 	}
 	var stream []step
 	sessions := map[string]int{}
-	for {
-		_, key, value, ok := player.Next()
-		if !ok {
-			break
-		}
-		e, reject := event.Decode([]byte(key), value, now.AddDate(1, 0, 0))
+	for i, value := range demo.Values {
+		e, reject := event.Decode(demo.Keys[i], value, demo.Later)
 		if reject != nil {
 			b.Fatal(reject)
 		}
 		redact.Event(e, func(id string) string { return id })
-		if _, ok := sessions[key]; !ok {
-			sessions[key] = len(sessions)
+		if _, ok := sessions[e.SessionID]; !ok {
+			sessions[e.SessionID] = len(sessions)
 		}
-		stream = append(stream, step{e, detector.Detect(e.Actor.Role, e.Text), sessions[key]})
+		stream = append(stream, step{e, detector.Detect(e.Actor.Role, e.Text), sessions[e.SessionID]})
 	}
 	b.ReportAllocs()
 	states := make([]*session.State, len(sessions))
 	n := 0
-	began := processor()
+	began := scenariotest.Processor()
 	for b.Loop() {
 		if n%len(stream) == 0 {
 			clear(states)
@@ -68,12 +53,5 @@ func BenchmarkFoldOfTheDemo(b *testing.B) {
 		s.Fold(one.event, session.Order{At: one.event.At, Offset: int64(n)}, one.found, detector)
 		n++
 	}
-	b.ReportMetric(float64(processor()-began)/float64(n), "cpu-ns/op")
-}
-
-// processor is what the process has used of processors, which other processes do not change.
-func processor() time.Duration {
-	var u syscall.Rusage
-	_ = syscall.Getrusage(syscall.RUSAGE_SELF, &u)
-	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+	b.ReportMetric(float64(scenariotest.Processor()-began)/float64(n), "cpu-ns/op")
 }

@@ -19,13 +19,13 @@ const (
 
 // heat is where the fold stands with an angry customer.
 type heat struct {
-	Person bool `json:"person,omitempty"` // a person serves
-	Begun  bool `json:"begun,omitempty"`  // the hand-over to one has begun
-	Scored bool `json:"scored,omitempty"` // the source sends emotion scores
+	Person bool // a person serves
+	Begun  bool // the hand-over to one has begun
+	Scored bool // the source sends emotion scores
 	// Offered: a person was offered, and the customer has not spoken since.
-	Offered bool `json:"offered,omitempty"`
+	Offered bool
 	// Threat: what the customer threatened waits for the service's next turn, or that turn is going on.
-	Threat threat `json:"threat,omitempty"`
+	Threat threat
 }
 
 // threat is how far the service has come with a threat.

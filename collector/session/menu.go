@@ -21,11 +21,11 @@ const asksNumber = signal.AsksIdentity | signal.AsksOrder | signal.AsksTicket | 
 
 // dialling is where the fold stands with a phone menu.
 type dialling struct {
-	Met bool `json:"met,omitempty"` // a person came, so that the menu is over
+	Met bool // a person came, so that the menu is over
 	// Number: a number was asked for, and Entering: its first digit was pressed. Sources that report
 	// each digit as a step report one number, which is one press.
-	Number   bool `json:"number,omitempty"`
-	Entering bool `json:"entering,omitempty"`
+	Number   bool
+	Entering bool
 }
 
 // dial follows the phone menu until a person comes.

@@ -20,10 +20,10 @@ const enoughTurns = 2
 
 // preceding is where the fold stands with customers who take precedence.
 type preceding struct {
-	Often        bool  `json:"often,omitempty"`        // three visits within 24 h were reported
-	Dissatisfied bool  `json:"dissatisfied,omitempty"` // the customer said so, or was angry
-	Acted        bool  `json:"acted,omitempty"`        // the customer acted since the AI last spoke
-	Turns        []int `json:"turns,omitempty"`        // of the AI since each ground was known
+	Often        bool  // three visits within 24 h were reported
+	Dissatisfied bool  // the customer said so, or was angry
+	Acted        bool  // the customer acted since the AI last spoke
+	Turns        []int // of the AI since each ground was known
 }
 
 // precede notes why the customer takes precedence, and for how long the AI went on all the same. It looks

@@ -21,8 +21,8 @@ const (
 type queueing struct {
 	// Told is the service's newest text that told a place or a time, until the customer spoke: what is
 	// said just before the queue is joined tells as well as what is said in it.
-	Told   string          `json:"told,omitempty"`
-	ToldAt policies.Millis `json:"told_at,omitempty"`
+	Told   string
+	ToldAt policies.Millis
 }
 
 // queue follows the customer through the queue and on hold.

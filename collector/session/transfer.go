@@ -19,20 +19,20 @@ const accountOf = 6
 
 // passing is where the fold stands between the AI and people.
 type passing struct {
-	Person   bool   `json:"person,omitempty"`   // a person is serving
-	Agent    string `json:"agent,omitempty"`    // who, where that was told
-	Spoke    bool   `json:"spoke,omitempty"`    // that person has spoken
-	Underway bool   `json:"underway,omitempty"` // a transfer has begun, and nobody has joined yet
+	Person   bool   // a person is serving
+	Agent    string // who, where that was told
+	Spoke    bool   // that person has spoken
+	Underway bool   // a transfer has begun, and nobody has joined yet
 	// Passed is what the steps since the last takeover reported as handed over.
-	Passed *policies.Passed `json:"passed,omitempty"`
+	Passed *policies.Passed
 	// Asked is what the service asked for in its last turn, Given what the customer gave, and Brought what
 	// was there when a person took over.
-	Asked   given `json:"asked,omitempty"`
-	Given   given `json:"given,omitempty"`
-	Brought given `json:"brought,omitempty"`
+	Asked   given
+	Given   given
+	Brought given
 	// Told: it was said that the AI takes over; Consent: and the customer agreed.
-	Told    bool `json:"told,omitempty"`
-	Consent bool `json:"consent,omitempty"`
+	Told    bool
+	Consent bool
 }
 
 // given is a set of what a customer tells a service.

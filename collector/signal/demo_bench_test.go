@@ -2,30 +2,19 @@ package signal_test
 
 import (
 	"strconv"
-	"syscall"
 	"testing"
-	"time"
 
 	"mingjian/collector/event"
 	"mingjian/collector/redact"
-	"mingjian/collector/scenario"
+	"mingjian/collector/scenario/scenariotest"
 	"mingjian/collector/signal"
-	"mingjian/policies"
 )
 
 // BenchmarkDetectOfTheDemo is the detection of one interaction, on average over the demo's stream and
 // apart by who speaks.
 func BenchmarkDetectOfTheDemo(b *testing.B) {
-	bundle, err := policies.Load(policies.Builtin())
-	if err != nil {
-		b.Fatal(err)
-	}
-	detector, err := signal.New(bundle.Lexicons)
-	if err != nil {
-		b.Fatal(err)
-	}
-	now := time.Date(2026, 11, 1, 12, 0, 0, 0, time.UTC)
-	player, err := scenario.Demo(b.Context(), bundle, policies.Builtin(), scenario.PlayOptions{Seed: 1, Now: now, History: 8 * time.Hour, Sessions: 3000})
+	demo := scenariotest.Play(b)
+	detector, err := signal.New(demo.Bundle.Lexicons)
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -35,12 +24,8 @@ func BenchmarkDetectOfTheDemo(b *testing.B) {
 	}
 	var all, customer, service, unknown []said
 	distinct := map[string]bool{}
-	for {
-		_, key, value, ok := player.Next()
-		if !ok {
-			break
-		}
-		e, reject := event.Decode([]byte(key), value, now.AddDate(1, 0, 0))
+	for i, value := range demo.Values {
+		e, reject := event.Decode(demo.Keys[i], value, demo.Later)
 		if reject != nil {
 			b.Fatal(reject)
 		}
@@ -66,23 +51,16 @@ func BenchmarkDetectOfTheDemo(b *testing.B) {
 		b.Run(c.name, func(b *testing.B) {
 			b.ReportAllocs()
 			n := 0
-			began := processor()
+			began := scenariotest.Processor()
 			for b.Loop() {
 				detector.Detect(c.of[n%len(c.of)].role, c.of[n%len(c.of)].text)
 				n++
 			}
-			b.ReportMetric(float64(processor()-began)/float64(n), "cpu-ns/op")
+			b.ReportMetric(float64(scenariotest.Processor()-began)/float64(n), "cpu-ns/op")
 			if c.name == "service" {
 				b.ReportMetric(100*float64(len(service)-len(distinct))/float64(len(service)), "%_known")
 				b.ReportMetric(float64(len(service)), "texts")
 			}
 		})
 	}
-}
-
-// processor is what the process has used of processors, which other processes do not change.
-func processor() time.Duration {
-	var u syscall.Rusage
-	_ = syscall.Getrusage(syscall.RUSAGE_SELF, &u)
-	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }

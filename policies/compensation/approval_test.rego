@@ -61,11 +61,11 @@ test_the_currency_is_that_of_the_harm if {
 }
 
 test_no_row_for_a_currency_means_refused if {
-	got := approved({"harm": {"currency": "XXX"}}, {"currency": "XXX"})
+	got := approved({"harm": {"currency": "XTS"}}, {"currency": "XTS"})
 	not got.allowed
 	got.people == 2
 	got.finance
-	contains(got.why.en, "the currency XXX has no row in the table of limits")
+	contains(got.why.en, "the currency XTS has no row in the table of limits")
 }
 
 test_points_and_a_redo_cost_no_money if {
