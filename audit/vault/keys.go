@@ -1,11 +1,14 @@
 package vault
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"database/sql"
 	"errors"
 	"fmt"
+	"iter"
+	"slices"
 	"strings"
 
 	"github.com/google/uuid"
@@ -102,16 +105,26 @@ func (v *Vault) remember(ctx context.Context, owners []original.Owner) (keys []o
 // shelf is a tenant's month.
 type shelf struct{ tenant, month string }
 
-// shelves sorts owners that got has no key of by tenant and month.
-func shelves(owners []original.Owner, got map[original.Owner]original.Key) map[shelf][]original.Owner {
-	out := map[shelf][]original.Owner{}
-	for _, o := range owners {
-		if _, ok := got[o]; !ok {
-			at := shelf{o.Tenant, o.Month}
-			out[at] = append(out[at], o)
+// shelves sorts owners that got has no key of by tenant and month, and each month's by person. Two
+// processes that make the same keys then wait for each other's rows in one order, and not in a circle.
+func shelves(owners []original.Owner, got map[original.Owner]original.Key) iter.Seq2[shelf, []original.Owner] {
+	missing := slices.DeleteFunc(slices.Clone(owners), func(o original.Owner) bool { _, ok := got[o]; return ok })
+	slices.SortFunc(missing, func(a, b original.Owner) int {
+		return cmp.Or(strings.Compare(a.Tenant, b.Tenant), strings.Compare(a.Month, b.Month), strings.Compare(person(a), person(b)))
+	})
+	return func(yield func(shelf, []original.Owner) bool) {
+		for len(missing) > 0 {
+			at := shelf{missing[0].Tenant, missing[0].Month}
+			n := 1
+			for n < len(missing) && (shelf{missing[n].Tenant, missing[n].Month}) == at {
+				n++
+			}
+			if !yield(at, missing[:n]) {
+				return
+			}
+			missing = missing[n:]
 		}
 	}
-	return out
 }
 
 // read looks up the keys of owners and puts those that are there into got.
@@ -280,10 +293,12 @@ func (v *Vault) Adopt(ctx context.Context, adoptions []original.Adoption) error 
 	if len(adoptions) == 0 {
 		return nil
 	}
+	// In one order, for the same reason as in shelves.
+	ordered := slices.SortedFunc(slices.Values(adoptions), func(a, b original.Adoption) int {
+		return cmp.Or(strings.Compare(a.Was.Tenant, b.Was.Tenant), strings.Compare(person(a.Was), person(b.Was)))
+	})
 	err := v.db.Write(ctx, func(tx *store.Tx) error {
-		for len(adoptions) > 0 {
-			some := adoptions[:min(len(adoptions), writeChunk)]
-			adoptions = adoptions[len(some):]
+		for some := range slices.Chunk(ordered, writeChunk) {
 			var values []string
 			var args []any
 			for _, a := range some {
