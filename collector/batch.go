@@ -47,7 +47,8 @@ type batch struct {
 	goneFindings     []warehouse.Finding
 	goneSessions     []warehouse.Session
 
-	leaves                    [][]byte // of every offset from run.first on; nil until protect has made it
+	at                        int64 // the next offset to be accounted for
+	gaps                      seal.Gaps
 	secrets                   []secret
 	adopted                   []original.Adoption
 	stored, repeats, rejected int
@@ -74,7 +75,7 @@ func (w *worker) begin(ctx context.Context, r run) (*batch, error) {
 	return &batch{
 		w: w, number: w.batches, revision: w.catalogue.revision, run: r, items: make([]item, 0, n),
 		interactions: make([]warehouse.Interaction, 0, n), earlier: make([]int32, 0, n),
-		leaves: make([][]byte, 0, n), secrets: make([]secret, 0, n),
+		at: r.first, secrets: make([]secret, 0, n),
 	}, nil
 }
 
@@ -157,17 +158,17 @@ func (b *batch) recall(ctx context.Context) error {
 
 // control accounts for the offsets up to next that no message has.
 func (b *batch) control(next int64) {
-	for at := b.run.first + int64(len(b.leaves)); at < next; at++ {
-		b.leaf(seal.Entry{Disposition: seal.Control, Topic: b.w.Topic, Partition: b.w.partition, Offset: at})
+	if b.at < next {
+		b.gaps.Control = append(b.gaps.Control, [2]int64{b.at, next - 1})
 	}
+	b.at = next
 }
-
-func (b *batch) leaf(e seal.Entry) { b.leaves = append(b.leaves, seal.Leaf(e.Canonical())) }
 
 // take inspects the next message.
 func (b *batch) take(ctx context.Context, i int) error {
 	it := &b.items[i]
 	b.control(it.offset)
+	b.at++
 	at := event.Position{Topic: b.w.Topic, Partition: b.w.partition, Offset: it.offset}
 	if it.event == nil {
 		b.refuse(it, at)
@@ -209,7 +210,7 @@ func (b *batch) take(ctx context.Context, i int) error {
 	}
 	if out.Repeat {
 		b.repeats++
-		b.leaf(repeatEntry(e, at, out.FirstOffset))
+		b.gaps.Repeats = append(b.gaps.Repeats, [2]int64{it.offset, out.FirstOffset})
 		return nil
 	}
 	b.seen = max(b.seen, e.At)
@@ -218,11 +219,10 @@ func (b *batch) take(ctx context.Context, i int) error {
 	b.stored++
 	owner, adopted := c.reckon(e, it.offset)
 	b.adopted = append(b.adopted, adopted...)
-	waits := secret{owner: owner, leaf: len(b.leaves)}
+	waits := secret{owner: owner}
 	if it.masks != 0 || len(e.Flags) > 0 {
 		waits.message = it.value
 	}
-	b.leaves = append(b.leaves, nil)
 	if out.TenantWas != "" {
 		if err := b.move(ctx, c, out.TenantWas); err != nil {
 			return err
@@ -278,10 +278,10 @@ func (b *batch) refuse(it *item, at event.Position) {
 	row := rejectRow(it.message, at, it.reject)
 	b.secrets = append(b.secrets, secret{
 		owner: original.Owner{Topic: at.Topic, Month: monthOf(row.At)},
-		row:   len(b.rejects), leaf: len(b.leaves), reject: true,
+		row:   len(b.rejects), reject: true,
 		message: it.value[:min(len(it.value), maxPayload)],
 	})
-	b.rejects, b.leaves = append(b.rejects, row), append(b.leaves, nil)
+	b.rejects = append(b.rejects, row)
 	b.rejected++
 }
 
@@ -295,7 +295,7 @@ func (b *batch) move(ctx context.Context, c *conversation, from string) error {
 		return err
 	}
 	for _, row := range rows {
-		row.Tenant = c.state.Tenant
+		row.Tenant, row.Version = c.state.Tenant, warehouse.Moved
 		b.keep(c, row)
 	}
 	old, state := *c, *c.state

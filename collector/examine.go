@@ -10,6 +10,7 @@ import (
 
 	"github.com/segmentio/kafka-go"
 
+	"mingjian/collector/sealed"
 	"mingjian/collector/warehouse"
 )
 
@@ -159,12 +160,10 @@ type chain struct {
 
 // follow takes the next standing seal.
 func (c *chain) follow(s warehouse.Seal) {
-	h := sealHeader(&s)
-	if err := h.Check(); err != nil {
-		c.faults = append(c.faults, err)
-	}
-	if h.ID() != s.ID {
-		c.faults = append(c.faults, fmt.Errorf("the seal at offset %d is not what its id was computed from: it was changed", s.First))
+	if read, err := sealed.Read(&s); err != nil {
+		c.faults = append(c.faults, fmt.Errorf("the seal at offset %d is not as it was sealed, it was changed: %w", s.First, err))
+	} else if err := read.Check(nil); err != nil {
+		c.faults = append(c.faults, fmt.Errorf("the seal at offset %d is not as it was sealed, it was changed: %w", s.First, err))
 	}
 	switch {
 	case c.count == 0:

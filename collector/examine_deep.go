@@ -22,7 +22,6 @@ type Auditable interface {
 	Rows(ctx context.Context, topic string, partition int, first, last int64, stored func(*warehouse.Interaction) error, refused func(*warehouse.Reject) error) error
 	SealsFrom(ctx context.Context, topic string, partition int, from, before int64, limit int) ([]warehouse.Seal, error)
 	Newest(ctx context.Context, topic string) (map[int]int64, error)
-	Places(ctx context.Context, topic string, events []warehouse.EventKey) (map[warehouse.EventKey]int64, error)
 }
 
 // AuditOptions is what Audit needs. Brokers and Record must be given.
@@ -46,10 +45,8 @@ type AuditOptions struct {
 // cover was durable before, and what lies behind it is not judged, because the collector is about to do it, or
 // to do it again.
 //
-// What the record does not keep cannot be recomputed from it. Repeats have no row, so that their leaves are
-// taken from the broker's messages for as long as its log has them; the roots of seals with repeats from before
-// that are not recomputed, and counted. The roots of findings are not recomputed at all: the tables keep the
-// newest version of a finding and not under which seal it was written. Findings are judged again instead.
+// Findings are judged again here; that their versions give the roots of the seals, and that the evidence log has
+// the seals, is for the audit of the evidence to say.
 func Audit(ctx context.Context, o AuditOptions) []Check {
 	orDefault(&o.Topic, InteractionsTopic)
 	if o.Now == nil {
@@ -204,9 +201,6 @@ func (x *examination) offsets(o AuditOptions, cut map[int]warehouse.Seal, logs m
 func (a *account) detail() string {
 	out := []string{fmt.Sprintf("%d interactions, %d repeats, %d rejects and %d offsets without a message are where the seals say", a.stored, a.repeats, a.rejected, a.control)}
 	out = append(out, fmt.Sprintf("the rows give the roots of %d of %d seals", a.recomputed, a.seals))
-	if a.unwitnessed > 0 {
-		out = append(out, fmt.Sprintf("%d hold repeats that the broker no longer has, and were counted only", a.unwitnessed))
-	}
 	if a.broken > 0 {
 		out = append(out, fmt.Sprintf("%d seals were changed", a.broken))
 	}

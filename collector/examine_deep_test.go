@@ -213,7 +213,7 @@ func TestAuditNamesWhatWasDamagedAndNothingElse(t *testing.T) {
 	compare(t, map[string][]string{
 		"seals of partition 0":   {fmt.Sprintf("no seal has offsets %d to", last+1), "does not follow the one before it"},
 		"offsets of partition 0": {fmt.Sprintf("no seal covers the rows at offset %d", last+1)},
-		"seals of partition 1":   {fmt.Sprintf("the seal at offset %d is not what its id was computed from: it was changed", first)},
+		"seals of partition 1":   {fmt.Sprintf("the seal at offset %d is not as it was sealed, it was changed", first)},
 	}, k.faults())
 	k.restore()
 	k.clean("put right")

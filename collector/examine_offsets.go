@@ -11,6 +11,7 @@ import (
 	"mingjian/collector/event"
 	"mingjian/collector/redact"
 	"mingjian/collector/seal"
+	"mingjian/collector/sealed"
 	"mingjian/collector/warehouse"
 )
 
@@ -42,7 +43,7 @@ type account struct {
 
 	faults                                       []error
 	err                                          error
-	seals, recomputed, unwitnessed, aged, broken int
+	seals, recomputed, aged, broken int
 	stored, repeats, rejected, control           int64
 }
 
@@ -50,7 +51,10 @@ type account struct {
 type place struct {
 	offset      int64
 	disposition seal.Disposition
-	leaf        []byte
+	at          int64  // an event's ts
+	tenant      string // whose group it was sealed in
+	leaf        seal.Hash
+	changed     bool   // the row does not give the leaf that stands with it
 	who         string // for a sentence
 }
 
@@ -102,10 +106,16 @@ func (a *account) window(ctx context.Context, seals []warehouse.Seal, from int64
 		places[i] = append(places[i], p)
 	}
 	err := a.Record.Rows(ctx, a.Topic, a.partition, from, last, func(r *warehouse.Interaction) error {
-		put(place{r.Offset, seal.Stored, seal.Leaf(storedEntry(r).Canonical()), eventName(r.SessionID, r.EventID)})
+		p := place{offset: r.Offset, disposition: seal.Stored, at: r.At, tenant: sealed.Tenant(r), leaf: seal.HashOf(r.Leaf), who: eventName(r.SessionID, r.EventID)}
+		if !sealed.Erased(r) {
+			p.leaf = sealed.Leaf(r)
+		}
+		p.changed = string(p.leaf[:]) != r.Leaf
+		put(p)
 		return nil
 	}, func(r *warehouse.Reject) error {
-		put(place{r.Offset, seal.Rejected, seal.Leaf(rejectEntry(r).Canonical()), "a reject"})
+		leaf := sealed.RejectLeaf(r)
+		put(place{offset: r.Offset, disposition: seal.Rejected, leaf: leaf, changed: string(leaf[:]) != r.Leaf, who: "a reject"})
 		return nil
 	})
 	if err != nil {
@@ -129,18 +139,8 @@ func (a *account) window(ctx context.Context, seals []warehouse.Seal, from int64
 			hearings = append(hearings, h)
 		}
 	}
-	var keys []warehouse.EventKey
 	for _, h := range hearings {
-		for _, m := range h.absent {
-			keys = append(keys, m.key)
-		}
-	}
-	stand, err := a.Record.Places(ctx, a.Topic, keys) // of a whole window at once: it takes a while
-	if err != nil {
-		return err
-	}
-	for _, h := range hearings {
-		if err := a.confront(ctx, h, stand); err != nil {
+		if err := a.confront(ctx, h); err != nil {
 			return err
 		}
 	}
@@ -169,54 +169,68 @@ func listed(all []string) string {
 	return strings.Join(all, ", ")
 }
 
-// hearing is a seal whose root the rows alone do not give: because they were changed, or because repeats, which
-// have no row, are among its offsets. The broker's messages tell.
+// hearing is a seal that the rows do not give. The broker's messages tell what was there.
 type hearing struct {
-	seal      *warehouse.Seal
+	seal      *sealed.Seal
 	rows      []place
-	explained bool // what is wrong has been told already
+	missing   []int64 // offsets that have neither a row nor another fate
+	explained bool    // what is wrong has been told already
 	absent    []absence
-	repeats   map[int64][]byte // leaves, by offset
 }
 
 // absence is an offset that has a message and no row.
 type absence struct {
 	offset  int64
 	key     warehouse.EventKey
-	event   *event.Event  // of its ids only
 	refused *event.Reject // where it is no event
 }
 
 // seal audits one seal against the rows at its offsets. It gives a hearing where the broker has to be asked.
-func (a *account) seal(s *warehouse.Seal, rows []place) *hearing {
+func (a *account) seal(row *warehouse.Seal, rows []place) *hearing {
 	slices.SortStableFunc(rows, func(x, y place) int { return cmp.Compare(x.offset, y.offset) })
 	rows = a.once(rows)
-	var stored, rejected int
+	s, err := sealed.Read(row)
+	if err == nil {
+		err = s.Check(nil)
+	}
+	if err != nil { // told with the chain of seals; what it says counts for nothing here
+		a.broken++
+		return nil
+	}
+	if row.Last-row.First >= maxSealed {
+		a.fault("offsets %d to %d: one seal over so many is not plausible, and was not recomputed", row.First, row.Last)
+		return nil
+	}
+	h := &hearing{seal: s, rows: rows}
+	var contents sealed.Contents
 	for _, p := range rows {
+		if p.changed {
+			h.explained = true
+			a.fault("offset %d (%s): the row is not the one that was sealed", p.offset, p.who)
+		}
 		if p.disposition == seal.Stored {
-			stored++
+			contents.Rows = append(contents.Rows, seal.Row{Offset: p.offset, At: p.at, Tenant: p.tenant, Leaf: p.leaf})
 		} else {
-			rejected++
+			contents.Rejects = append(contents.Rejects, seal.Placed{Offset: p.offset, Leaf: p.leaf})
 		}
 	}
-	h := &hearing{seal: s, rows: rows, repeats: map[int64][]byte{}}
+	stored, rejected := len(contents.Rows), len(contents.Rejects)
+	var faults []string
+	h.missing, faults = s.Faults(contents, false)
 	switch {
-	case sealHeader(s).ID() != s.ID: // told with the chain of seals; what it says counts for nothing here
-		a.broken++
+	case stored != row.Stored || rejected != row.Rejected:
 		h.explained = true
-	case stored != s.Stored || rejected != s.Rejected:
+		a.fault("offsets %d to %d: the seal has %d interactions and %d rejects, and the record %d and %d", row.First, row.Last, row.Stored, row.Rejected, stored, rejected)
+	case len(faults) > 0 && !h.explained:
 		h.explained = true
-		a.fault("offsets %d to %d: the seal has %d interactions and %d rejects, and the record %d and %d", s.First, s.Last, s.Stored, s.Rejected, stored, rejected)
-	default:
-		a.stored, a.repeats, a.rejected, a.control = a.stored+int64(stored), a.repeats+int64(s.Repeats), a.rejected+int64(rejected), a.control+int64(s.Control)
+		a.fault("offsets %d to %d: the rows are not those that were sealed: %s", row.First, row.Last, strings.Join(faults, "; "))
 	}
+	a.stored, a.repeats, a.rejected, a.control = a.stored+int64(stored), a.repeats+int64(row.Repeats), a.rejected+int64(rejected), a.control+int64(row.Control)
 	switch {
-	case s.Last-s.First >= maxSealed:
-		a.fault("offsets %d to %d: one seal over so many is not plausible, and was not recomputed", s.First, s.Last)
-	case !h.explained && s.Repeats == 0 && a.root(h) == s.InteractionsRoot:
+	case !h.explained:
 		a.recomputed++
-	case !a.known || s.First < a.log.first || s.Last >= a.log.end || len(a.faults) > maxTold:
-		a.alone(s, rows, h.explained)
+	case !a.known || row.First < a.log.first || row.Last >= a.log.end || len(a.faults) > maxTold:
+		a.alone(h)
 	default:
 		return h
 	}
@@ -225,27 +239,13 @@ func (a *account) seal(s *warehouse.Seal, rows []place) *hearing {
 
 // alone tells what can be said of a seal without the broker, whose log begins behind it, or where so much is wrong
 // that asking it about each seal would take long and tell nothing more.
-func (a *account) alone(s *warehouse.Seal, rows []place, explained bool) {
-	switch {
-	case explained && s.Repeats+s.Control == 0:
-		there := map[int64]bool{}
-		for _, p := range rows {
-			there[p.offset] = true
-		}
-		var lost []string
-		for at := s.First; at <= s.Last; at++ {
-			if !there[at] {
-				lost = append(lost, fmt.Sprint(at))
-			}
-		}
-		if len(lost) > 0 {
-			a.fault("no row stands at offset %s", listed(lost))
-		}
-	case explained:
-	case s.Repeats > 0:
-		a.unwitnessed++
-	default:
-		a.fault("offsets %d to %d: the rows are not those that were sealed", s.First, s.Last)
+func (a *account) alone(h *hearing) {
+	var lost []string
+	for _, at := range h.missing {
+		lost = append(lost, fmt.Sprint(at))
+	}
+	if len(lost) > 0 {
+		a.fault("no row stands at offset %s", listed(lost))
 	}
 }
 
@@ -255,7 +255,7 @@ func (a *account) once(rows []place) []place {
 	out := rows[:0]
 	for _, p := range rows {
 		if n := len(out); n > 0 && out[n-1].offset == p.offset {
-			if string(out[n-1].leaf) != string(p.leaf) {
+			if out[n-1].leaf != p.leaf {
 				a.fault("offset %d has two rows: %s, and %s", p.offset, out[n-1].who, p.who)
 			}
 			continue
@@ -265,27 +265,9 @@ func (a *account) once(rows []place) []place {
 	return out
 }
 
-// root recomputes a seal's root from the rows and the repeats that are known. Every other offset counts as
-// one without a message.
-func (a *account) root(h *hearing) string {
-	rows := h.rows
-	leaves := make([][]byte, 0, h.seal.Last-h.seal.First+1)
-	for at := h.seal.First; at <= h.seal.Last; at++ {
-		switch {
-		case len(rows) > 0 && rows[0].offset == at:
-			leaves, rows = append(leaves, rows[0].leaf), rows[1:]
-		case h.repeats[at] != nil:
-			leaves = append(leaves, h.repeats[at])
-		default:
-			leaves = append(leaves, seal.Leaf(seal.Entry{Disposition: seal.Control, Topic: a.Topic, Partition: a.partition, Offset: at}.Canonical()))
-		}
-	}
-	return seal.Root(leaves)
-}
-
 // messages gives the broker's messages at the offsets of a seal. What a fetch brought beyond them is kept for
 // the next.
-func (a *account) messages(ctx context.Context, s *warehouse.Seal, each func(message)) error {
+func (a *account) messages(ctx context.Context, s *seal.Header, each func(message)) error {
 	for at := s.First; at <= s.Last; at = a.page.next {
 		if at < a.pageFrom || at >= a.page.next {
 			pg, err := a.tail.fetch(ctx, at, idleFetch)
@@ -306,57 +288,40 @@ func (a *account) messages(ctx context.Context, s *warehouse.Seal, each func(mes
 	return nil
 }
 
-// summon finds the offsets of a seal that have a message and no row.
+// summon finds the messages of a seal's offsets that nothing stands for.
 func (a *account) summon(ctx context.Context, h *hearing) error {
-	rows := h.rows
-	return a.messages(ctx, h.seal, func(m message) {
-		for len(rows) > 0 && rows[0].offset < m.offset {
-			rows = rows[1:]
-		}
-		if len(rows) > 0 && rows[0].offset == m.offset {
+	return a.messages(ctx, &h.seal.Header, func(m message) {
+		if _, ok := slices.BinarySearch(h.missing, m.offset); !ok {
 			return
 		}
 		e, refused := event.Decode(m.key, m.value, a.Now())
 		one := absence{offset: m.offset, refused: refused}
 		if e != nil {
-			one.event = &event.Event{ID: e.ID, SessionID: e.SessionID}
 			one.key = warehouse.EventKey{SessionID: e.SessionID, EventID: e.ID}
 		}
 		h.absent = append(h.absent, one)
 	})
 }
 
-// confront looks what became of the messages without a row: repeats of events that stand elsewhere, or lost.
-// Then the seal's root must come out, or rows were changed.
-func (a *account) confront(ctx context.Context, h *hearing, stand map[warehouse.EventKey]int64) error {
-	s := h.seal
+// confront tells which messages the record lacks, and which rows are not what the messages say.
+func (a *account) confront(ctx context.Context, h *hearing) error {
 	var lost []string
 	for _, m := range h.absent {
-		first, ok := stand[m.key]
-		switch {
-		case m.refused != nil:
+		if m.refused != nil {
 			lost = append(lost, fmt.Sprintf("%d (a message that is refused: %s)", m.offset, m.refused.Reason))
-		case !ok:
+		} else {
 			lost = append(lost, fmt.Sprintf("%d (%s)", m.offset, eventName(m.key.SessionID, m.key.EventID)))
-		default:
-			at := event.Position{Topic: a.Topic, Partition: a.partition, Offset: m.offset}
-			h.repeats[m.offset] = seal.Leaf(repeatEntry(m.event, at, first).Canonical())
 		}
 	}
 	if len(lost) > 0 {
-		h.explained = true
 		a.fault("the broker has messages that the record has neither stored nor refused, at offset %s", listed(lost))
-	}
-	if !h.explained && a.root(h) == s.InteractionsRoot {
-		a.recomputed++
-		return nil
 	}
 	return a.changed(ctx, h)
 }
 
 // changed tells which rows are not what the broker's messages say.
 func (a *account) changed(ctx context.Context, h *hearing) error {
-	s := h.seal
+	s := &h.seal.Header
 	sent := map[int64]message{}
 	if err := a.messages(ctx, s, func(m message) { sent[m.offset] = m }); err != nil {
 		return err
@@ -376,12 +341,8 @@ func (a *account) changed(ctx context.Context, h *hearing) error {
 	if err != nil {
 		return err
 	}
-	what := fmt.Sprintf("offsets %d to %d: the rows are not those that were sealed", s.First, s.Last)
-	switch {
-	case len(differ) > 0:
-		a.fault("%s, and differ from the broker's messages at offset %s", what, named(differ))
-	case !h.explained:
-		a.fault("%s", what)
+	if len(differ) > 0 {
+		a.fault("offsets %d to %d: the rows differ from the broker's messages at offset %s", s.First, s.Last, named(differ))
 	}
 	return nil
 }

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"mingjian/collector/seal"
+	"mingjian/collector/sealed"
 	"mingjian/collector/warehouse"
 )
 
@@ -104,8 +105,13 @@ func (b *batch) write(ctx context.Context) error {
 	}
 	before := warehouse.Batch{Interactions: b.interactions, Rejects: b.rejects, Sessions: append(b.goneSessions, b.touched...)}
 	after := warehouse.Batch{Interactions: b.goneInteractions, Findings: b.findings, Sessions: b.passed}
-	if b.run.next > b.run.first {
-		s, err := b.seal(after.Findings)
+	for _, found := range [][]warehouse.Finding{b.goneFindings, b.findings} {
+		for i := range found {
+			after.Versions = append(after.Versions, sealed.Version(&found[i]))
+		}
+	}
+	if b.run.next > b.run.first || len(after.Versions) > 0 { // what deadlines bring has a seal, as all that is found
+		s, err := b.seal(after.Versions)
 		if err != nil {
 			return err
 		}
@@ -146,33 +152,11 @@ func (w *worker) store(ctx context.Context, what string, b *warehouse.Batch) err
 	return w.try(ctx, what, func() error { return w.Store.Write(ctx, b) })
 }
 
-// seal makes the seal over the batch.
-func (b *batch) seal(findings []warehouse.Finding) (*warehouse.Seal, error) {
-	w := b.w
-	leaves := make([][]byte, len(findings))
-	for i := range findings {
-		leaves[i] = findingLeaf(&findings[i])
-	}
-	s := &warehouse.Seal{
-		Topic: w.Topic, Partition: w.partition, First: b.run.first, Last: b.run.next - 1,
-		Stored: b.stored, Repeats: b.repeats, Rejected: b.rejected,
-		Control:    len(b.leaves) - b.stored - b.repeats - b.rejected,
-		Generation: w.fence, Previous: w.seal.ID, Revision: b.revision, At: w.Now().UnixMilli(),
-		InteractionsRoot: seal.Root(b.leaves), FindingsRoot: seal.Root(leaves),
-	}
-	h := sealHeader(s)
-	if err := h.Check(); err != nil {
-		return nil, err
-	}
-	s.ID = h.ID()
-	return s, nil
-}
-
 func (b *batch) count() {
 	m := b.w.metrics
 	for d, n := range map[seal.Disposition]int{
 		seal.Stored: b.stored, seal.Repeat: b.repeats, seal.Rejected: b.rejected,
-		seal.Control: len(b.leaves) - b.stored - b.repeats - b.rejected,
+		seal.Control: b.silent(),
 	} {
 		m.interactions.WithLabelValues(string(d)).Add(float64(n))
 	}

@@ -8,6 +8,7 @@ import (
 	"sync"
 
 	"mingjian/collector/original"
+	"mingjian/collector/seal"
 )
 
 // ring keeps keys in memory.
@@ -59,6 +60,8 @@ func (r *ring) Adopt(_ context.Context, adoptions []original.Adoption) error {
 	}
 	return nil
 }
+
+func (r *ring) Blinding(tenant string) seal.Key { return sha256.Sum256([]byte("blinding " + tenant)) }
 
 func (r *ring) Pseudonym(id string) string {
 	return fmt.Sprintf("p-%x", sha256.Sum256([]byte(id)))[:10]

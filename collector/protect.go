@@ -11,6 +11,7 @@ import (
 	"mingjian/collector/event"
 	"mingjian/collector/original"
 	"mingjian/collector/seal"
+	"mingjian/collector/sealed"
 	"mingjian/collector/warehouse"
 	"mingjian/policies"
 )
@@ -23,6 +24,8 @@ type Keys interface {
 	Keys(ctx context.Context, owners []original.Owner) ([]original.Key, error)
 	// Adopt notes that what was kept for one owner is another's, so that both are erased together.
 	Adopt(ctx context.Context, adoptions []original.Adoption) error
+	// Blinding is the key under which a tenant's groups stand in seals; always the same.
+	Blinding(tenant string) seal.Key
 	// Pseudonym is the stable stand-in for an identifier that is itself personal data.
 	Pseudonym(id string) string
 }
@@ -129,13 +132,11 @@ func monthOf(ms policies.Millis) string {
 type secret struct {
 	owner   original.Owner
 	row     int // in batch.interactions, or in batch.rejects
-	leaf    int // in batch.leaves
 	reject  bool
 	message []byte // what is to be encrypted; nil: nothing was masked
 }
 
-// protect gets the keys of the batch, encrypts the originals, and makes the leaves of the rows that
-// waited for that. While the keys' store is away it waits, as for every other one: nothing is
+// protect gets the keys of the batch, encrypts the originals, and makes the leaves of the rows. While the keys' store is away it waits, as for every other one: nothing is
 // written without them.
 func (b *batch) protect(ctx context.Context) error {
 	if len(b.secrets) == 0 {
@@ -172,7 +173,8 @@ func (b *batch) protect(ctx context.Context) error {
 		if s.message != nil {
 			row.OriginalEnc = string(original.Seal(k, at, s.message))
 		}
-		b.leaves[s.leaf] = seal.Leaf(storedEntry(row).Canonical())
+		leaf := sealed.Leaf(row)
+		row.Leaf = string(leaf[:])
 	}
 	return nil
 }
@@ -180,5 +182,6 @@ func (b *batch) protect(ctx context.Context) error {
 func (b *batch) protectReject(row *warehouse.Reject, k *original.Key, s secret) {
 	at := event.Position{Topic: row.Topic, Partition: row.Partition, Offset: row.Offset}
 	row.KeyID, row.Payload = k.ID, original.Seal(k, at, s.message)
-	b.leaves[s.leaf] = seal.Leaf(rejectEntry(row).Canonical())
+	leaf := sealed.RejectLeaf(row)
+	row.Leaf = string(leaf[:])
 }

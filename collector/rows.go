@@ -12,7 +12,6 @@ import (
 	"mingjian/collector/event"
 	"mingjian/collector/inspect"
 	"mingjian/collector/redact"
-	"mingjian/collector/seal"
 	"mingjian/collector/session"
 	"mingjian/collector/signal"
 	"mingjian/collector/warehouse"
@@ -59,21 +58,6 @@ func interactionRow(e *event.Event, at event.Position, s *session.State, found s
 	}
 }
 
-func storedEntry(r *warehouse.Interaction) seal.Entry {
-	return seal.Entry{
-		Disposition: seal.Stored, Topic: r.Topic, Partition: r.Partition, Offset: r.Offset,
-		At: r.At, SessionID: r.SessionID, EventID: r.EventID, Text: r.Text, TextBytes: r.TextBytes,
-		Flags: r.Flags, Body: r.Body, Labels: r.Labels, Extra: r.Extra,
-	}
-}
-
-func repeatEntry(e *event.Event, at event.Position, first int64) seal.Entry {
-	return seal.Entry{
-		Disposition: seal.Repeat, Topic: at.Topic, Partition: at.Partition, Offset: at.Offset,
-		SessionID: e.SessionID, EventID: e.ID, RepeatOf: &first,
-	}
-}
-
 // rejectRow keeps a refused message; protect adds the message itself, encrypted. Its key may hold
 // anything, of any length; the columns and JSON want text. What is said of it may quote it.
 func rejectRow(m message, at event.Position, why *event.Reject) warehouse.Reject {
@@ -88,13 +72,6 @@ func rejectRow(m message, at event.Position, why *event.Reject) warehouse.Reject
 func masked(s string) string {
 	s, _ = redact.Text(s)
 	return s
-}
-
-func rejectEntry(r *warehouse.Reject) seal.Entry {
-	return seal.Entry{
-		Disposition: seal.Rejected, Topic: r.Topic, Partition: r.Partition, Offset: r.Offset,
-		Reason: r.Reason, Size: r.Size, SHA256: r.SHA256,
-	}
 }
 
 // findingRow is one version of a finding with what its session is known to be.
@@ -119,13 +96,6 @@ func foundAs(f warehouse.Finding) session.Found {
 			Subject: f.Subject, At: f.At, Facts: []byte(f.Facts),
 		},
 	}
-}
-
-func findingLeaf(f *warehouse.Finding) []byte {
-	return seal.Leaf(seal.Finding{
-		At: f.At, Facts: f.Facts, ID: f.ID, Revision: f.Revision, Rule: f.Rule, SessionID: f.SessionID,
-		Severity: f.Severity, Standing: f.Standing, Status: f.Status, Subject: f.Subject, Tenant: f.Tenant, Version: f.Version,
-	}.Canonical())
 }
 
 // sessionRow is the snapshot of a session, which keeps it too, to be frozen as. It is written while the
@@ -155,12 +125,4 @@ func (c catalogue) sessionRow(topic string, partition int, conv *conversation) (
 		CustomerID: s.Customer, BotID: s.Bot.ID, BotVersion: s.Bot.Version,
 		Events: s.Count(), Facts: string(facts), NotAssessed: slices.Clone(s.NotAssessed), Revision: c.revision, State: state, Owners: owners,
 	}, nil
-}
-
-func sealHeader(s *warehouse.Seal) seal.Header {
-	return seal.Header{
-		At: s.At, Control: s.Control, FindingsRoot: s.FindingsRoot, First: s.First, Generation: s.Generation,
-		InteractionsRoot: s.InteractionsRoot, Last: s.Last, Partition: s.Partition, Revision: s.Revision,
-		Previous: s.Previous, Rejected: s.Rejected, Repeats: s.Repeats, Stored: s.Stored, Topic: s.Topic,
-	}
 }

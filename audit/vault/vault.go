@@ -33,6 +33,7 @@ import (
 
 	"mingjian/audit/store"
 	"mingjian/collector/original"
+	"mingjian/collector/seal"
 )
 
 //go:embed migrations/*.sql
@@ -122,6 +123,10 @@ func (v *Vault) id() string { return hex.EncodeToString(v.mac("master key id")[:
 func (v *Vault) Pseudonym(id string) string {
 	return "p-" + hex.EncodeToString(v.mac("pseudonym", id)[:16])
 }
+
+// Blinding is the key that blinds a tenant's groups in seals (seal.Key). Nothing keeps it, so that it is not
+// destroyed with anybody's keys; a package for a regulator holds the one of its tenant.
+func (v *Vault) Blinding(tenant string) seal.Key { return seal.Key(v.mac("blinding", tenant)) }
 
 // wrap encrypts a key under another one. The nonce is random: each key is wrapped once.
 func wrap(by *[original.KeySize]byte, secret *[original.KeySize]byte, about string) string {

@@ -22,6 +22,7 @@ import (
 	"fmt"
 
 	"mingjian/collector/event"
+	"mingjian/collector/seal"
 )
 
 // Owner is whose original it is: a tenant's customer, or where none is known the session, or for a
@@ -81,9 +82,9 @@ func Open(k *Key, at event.Position, sealed []byte) ([]byte, error) {
 	return message, nil
 }
 
-// Salt is what is hashed with a row into its leaf: 32 bytes that nobody can compute who has not the
-// person's key, so that a leaf does not give a row away to whoever tries what it might say.
-func Salt(k *Key, at event.Position) []byte { return k.mac("salt", at, nil) }
+// Salt is what is hashed with a row into its leaf: bytes that nobody can compute who has not the person's
+// key, so that a leaf does not give a row away to whoever tries what it might say.
+func Salt(k *Key, at event.Position) []byte { return k.mac("salt", at, nil)[:seal.SaltSize] }
 
 // mac is HMAC-SHA-256 under the key, of a purpose, a place and more.
 func (k *Key) mac(purpose string, at event.Position, more []byte) []byte {

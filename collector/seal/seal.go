@@ -1,26 +1,30 @@
-// Package seal computes what a sealed batch commits to: one leaf for every offset of the batch's
-// range, the Merkle root over them, and the seal's own id, which covers the id of the seal before it.
+// Package seal computes what a sealed batch commits to: a leaf for everything that became of the offsets
+// of its range, the Merkle roots over them tenant by tenant, and the seal's own id, which covers the id
+// of the seal before it.
 //
-//	Entry ──Canonical──► RFC 8785 JSON ──Leaf──► RFC 6962 leaf hash ──Root──► Header ──ID──► id
+//	row: salt + Entry + commitment to the original ─┐
+//	reject, repeat, run without messages: Entry ────┤─Leaf──► Group of each tenant ──► Header ──ID──► id
+//	finding: Finding ───────────────────────────────┘            └─ under a blind, so that a tenant's
+//	                                                                group is opened without the others
 //
 // It exists so that a verifier, years later and without us, can recompute the same hashes from the
 // stored rows: everything here is pure and depends on nothing but its arguments. An entry holds only
 // what the source said and where it stood, nothing that policies or other events made of it, so that
 // the same offset has the same leaf however often and by whomever its batch is done again.
 //
-// A leaf here proves what was stored, not who said it; and a person's data cannot yet be erased
-// without losing the proof, because leaves carry no salt.
+// A leaf proves what was stored, not who said it. Each row's leaf has a salt that is destroyed with the
+// person's key, after which nobody can tell what the leaf was of, and the leaf itself still proves all
+// others.
 package seal
 
 import (
+	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
 	"strconv"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
-	"github.com/transparency-dev/merkle/compact"
-	"github.com/transparency-dev/merkle/rfc6962"
 )
 
 // Disposition is what became of one offset.
@@ -34,13 +38,14 @@ const (
 	Control  Disposition = "control" // holds no message: transaction markers, aborted or compacted records
 )
 
-// Entry is one offset of a batch. The fields beside the first four depend on the disposition.
+// Entry is what became of one offset, or of a run of offsets that hold no message: those are maximal, so
+// that they are the same for all. The fields beside disposition and place depend on the disposition.
 // They are declared in the order of their JSON names, which makes the encoding canonical.
 type Entry struct {
 	At          int64       `json:"at,omitzero"`   // stored: the event's ts, Unix milliseconds
 	Body        string      `json:"body,omitzero"` // stored: the event as canonical JSON
 	Disposition Disposition `json:"disposition"`
-	EventID     string      `json:"event_id,omitzero"` // stored, repeat
+	EventID     string      `json:"event_id,omitzero"` // stored
 	Extra       string      `json:"extra,omitzero"`
 	Flags       []string    `json:"flags,omitempty"`
 	Labels      string      `json:"labels,omitzero"`
@@ -48,11 +53,12 @@ type Entry struct {
 	Partition   int         `json:"partition"`
 	Reason      string      `json:"reason,omitzero"`     // reject
 	RepeatOf    *int64      `json:"repeat_of,omitempty"` // repeat: the offset at which the event stands
-	SessionID   string      `json:"session_id,omitzero"` // stored, repeat
+	SessionID   string      `json:"session_id,omitzero"` // stored
 	SHA256      string      `json:"sha256,omitzero"`     // reject: of the whole message, hex
 	Size        int         `json:"size,omitzero"`       // reject: of the whole message, bytes
 	Text        string      `json:"text,omitzero"`       // stored: as in the row
 	TextBytes   int         `json:"text_bytes,omitzero"` // stored: as sent
+	Through     int64       `json:"through,omitzero"`    // control: the last offset of the run
 	Topic       string      `json:"topic"`
 }
 
@@ -72,29 +78,40 @@ type Finding struct {
 	Version   int64  `json:"version"`
 }
 
-// Header is a seal without its id, fields in the order of their JSON names. Counts are of offsets.
+// Header is a seal without its id, fields in the order of their JSON names. Counts are of offsets, but for
+// Findings. A seal over no offsets has Last = First-1: deadlines brought findings where nothing was sent.
 type Header struct {
 	At               int64  `json:"at"` // when it was sealed, Unix milliseconds
 	Control          int    `json:"control"`
-	FindingsRoot     string `json:"findings_root"`
+	Findings         int    `json:"findings"`
+	FindingsRoot     Hash   `json:"findings_root"` // over the groups' roots, in the order of the list
 	First            int64  `json:"first_offset"`
 	Generation       int    `json:"generation"`
-	InteractionsRoot string `json:"interactions_root"`
-	Last             int64  `json:"last_offset"` // inclusive
+	InteractionsRoot Hash   `json:"interactions_root"` // over the groups' roots, in the order of the list
+	Last             int64  `json:"last_offset"`       // inclusive
 	Partition        int    `json:"partition"`
 	Revision         string `json:"policy_revision"`
 	Previous         string `json:"previous"` // "" on a partition's first seal
 	Rejected         int    `json:"rejected"`
 	Repeats          int    `json:"repeats"`
 	Stored           int    `json:"stored"`
+	TenantsRoot      Hash   `json:"tenants_root"` // over the blinded list of groups
 	Topic            string `json:"topic"`
 }
 
 // Canonical returns the RFC 8785 form of e. Strings must be valid UTF-8 and integers below 2^53,
 // which Kafka offsets and milliseconds are. It is written by hand, because every offset has one and
 // the library takes twice as long for the whole leaf.
-func (e Entry) Canonical() []byte {
-	b := make([]byte, 0, entryBytes+len(e.Body)+len(e.Body)/8+len(e.Text)+len(e.Extra)+len(e.Labels))
+func (e *Entry) Canonical() []byte {
+	return e.appendTo(make([]byte, 0, e.size()))
+}
+
+// size is room for the canonical form, as a rule.
+func (e *Entry) size() int {
+	return entryBytes + len(e.Body) + len(e.Body)/8 + len(e.Text) + len(e.Extra) + len(e.Labels)
+}
+
+func (e *Entry) appendTo(b []byte) []byte {
 	number := func(name string, n int64) {
 		b = strconv.AppendInt(append(append(b, name...), ':'), n, 10)
 		b = append(b, ',')
@@ -137,6 +154,9 @@ func (e Entry) Canonical() []byte {
 	if e.TextBytes != 0 {
 		number(`"text_bytes"`, int64(e.TextBytes))
 	}
+	if e.Through != 0 {
+		number(`"through"`, e.Through)
+	}
 	return append(quoted(append(b, `"topic":`...), e.Topic), '}')
 }
 
@@ -152,7 +172,7 @@ func quoted(b []byte, s string) []byte {
 }
 
 // Canonical returns the RFC 8785 form of f.
-func (f Finding) Canonical() []byte { return canonical(f) }
+func (f *Finding) Canonical() []byte { return canonical(f) }
 
 // canonical marshals fixed structs of strings, integers and booleans: that cannot fail, except for
 // invalid UTF-8, which decoding has refused long before.
@@ -164,35 +184,61 @@ func canonical(v any) []byte {
 	return b
 }
 
-// Leaf returns the RFC 6962 leaf hash (SHA-256, 32 bytes) of a canonical row.
-func Leaf(canonical []byte) []byte { return rfc6962.DefaultHasher.HashLeaf(canonical) }
+// SaltSize is the length of a row's salt in bytes: 128 bits cannot be tried out.
+const SaltSize = 16
 
-// Root returns the RFC 6962 Merkle tree hash over leaf hashes in order, as hex; of no leaves, the
-// hash of the empty string.
-func Root(leaves [][]byte) string {
-	r := (&compact.RangeFactory{Hash: rfc6962.DefaultHasher.HashChildren}).NewEmptyRange(0)
-	for _, leaf := range leaves {
-		if err := r.Append(leaf, nil); err != nil {
-			panic(fmt.Sprintf("seal: append a leaf: %v", err)) // only ever for a range that does not begin at 0
-		}
+// RowLeaf is the RFC 6962 leaf hash of salt ‖ canonical entry ‖ commitment: of an interaction's row. The
+// commitment is Commitment of the encrypted original, and has a fixed length, as the salt has, so that no
+// two rows give the same bytes.
+func RowLeaf(salt []byte, e *Entry, commitment Hash) Hash {
+	if len(salt) != SaltSize {
+		panic(fmt.Sprintf("seal: a salt of %d bytes", len(salt)))
 	}
-	root, err := r.GetRootHash(nil)
-	if err != nil {
-		panic(fmt.Sprintf("seal: root: %v", err)) // as above
+	b := make([]byte, 0, 1+SaltSize+e.size()+len(commitment))
+	b = e.appendTo(append(append(b, leafPrefix), salt...))
+	return sha256.Sum256(append(b, commitment[:]...))
+}
+
+// CanonicalLeaf is RowLeaf of an entry that is canonical already.
+func CanonicalLeaf(salt, canonical []byte, commitment Hash) Hash {
+	b := make([]byte, 0, 1+len(salt)+len(canonical)+len(commitment))
+	b = append(append(append(b, leafPrefix), salt...), canonical...)
+	return sha256.Sum256(append(b, commitment[:]...))
+}
+
+// Commitment is what a row's leaf says of the encrypted original (or of a reject's encrypted payload): its
+// SHA-256, and zero where there is none. Whoever opens the original later can show that it is the one: the
+// cipher authenticates it, and its place, under the key.
+func Commitment(sealed string) Hash {
+	if sealed == "" {
+		return Hash{}
 	}
-	if root == nil {
-		root = rfc6962.DefaultHasher.EmptyRoot()
-	}
-	return hex.EncodeToString(root)
+	return sha256.Sum256([]byte(sealed))
+}
+
+// RejectLeaf is the RFC 6962 leaf hash of canonical entry ‖ commitment to the encrypted payload.
+func RejectLeaf(e *Entry, commitment Hash) Hash {
+	return Leaf(append(e.Canonical(), commitment[:]...))
+}
+
+// Leaf returns the RFC 6962 leaf hash of what has no salt.
+func Leaf(data []byte) Hash {
+	return sha256.Sum256(append([]byte{leafPrefix}, data...))
 }
 
 // ID returns the seal's id: the RFC 6962 leaf hash of its canonical form, as hex, so that the seal
 // can stand as a leaf in the evidence log.
-func (h Header) ID() string { return hex.EncodeToString(Leaf(canonical(h))) }
+func (h *Header) ID() string {
+	id := Leaf(h.Canonical())
+	return hex.EncodeToString(id[:])
+}
+
+// Canonical returns the RFC 8785 form of h: what stands in the evidence log.
+func (h *Header) Canonical() []byte { return canonical(h) }
 
 // Check reports whether every offset of the range is accounted for.
-func (h Header) Check() error {
-	if h.First < 0 || h.Last < h.First {
+func (h *Header) Check() error {
+	if h.First < 0 || h.Last < h.First-1 {
 		return fmt.Errorf("seal of %s/%d covers offsets %d to %d", h.Topic, h.Partition, h.First, h.Last)
 	}
 	offsets := h.Last - h.First + 1

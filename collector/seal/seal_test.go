@@ -34,18 +34,51 @@ func tree(leaves [][]byte) []byte {
 
 func TestRootIsTheTreeHashOfRFC6962(t *testing.T) {
 	for n := range 40 {
-		var leaves [][]byte
+		var leaves []seal.Hash
+		var slow [][]byte
 		for i := range n {
 			row := fmt.Append(nil, "row ", i)
 			leaf := seal.Leaf(row)
 			want := sha256.Sum256(append([]byte{0}, row...))
-			if string(leaf) != string(want[:]) {
+			if leaf != want {
 				t.Fatalf("leaf %d is %x, want %x", i, leaf, want)
 			}
-			leaves = append(leaves, leaf)
+			leaves, slow = append(leaves, leaf), append(slow, leaf[:])
 		}
-		if got, want := seal.Root(leaves), hex.EncodeToString(tree(leaves)); got != want {
+		want := hex.EncodeToString(tree(slow))
+		if got := seal.Root(leaves).String(); got != want {
 			t.Errorf("root of %d leaves is %s, want %s", n, got, want)
+		}
+		for from := range n + 1 { // any run may be skipped
+			for to := from; to <= n; to++ {
+				var some seal.Tree
+				for _, l := range leaves[:from] {
+					some.Append(l)
+				}
+				run, err := seal.SkipLeaves(from, leaves[from:to])
+				if err == nil {
+					err = some.Skip(run)
+				}
+				if err != nil {
+					t.Fatal(err)
+				}
+				for _, l := range leaves[to:] {
+					some.Append(l)
+				}
+				if got := some.Root().String(); got != want || some.Count() != n {
+					t.Fatalf("root of %d leaves with %d to %d skipped is %s of %d, want %s", n, from, to, got, some.Count(), want)
+				}
+			}
+		}
+	}
+}
+
+func TestARunThatCannotBeIsRefused(t *testing.T) {
+	var some seal.Tree
+	some.Append(seal.Hash{})
+	for _, run := range []seal.Skip{{Count: -1}, {Count: 2, Roots: make([]seal.Hash, 1)}, {Count: 0, Roots: make([]seal.Hash, 1)}} {
+		if some.Skip(run) == nil {
+			t.Errorf("%+v behind one leaf is taken", run)
 		}
 	}
 }
@@ -56,17 +89,17 @@ func TestEncodingIsCanonicalJSON(t *testing.T) {
 		text := rapid.String()
 		of := rapid.Int64Range(0, 1<<53-1).Draw(t, "of")
 		for _, got := range [][]byte{
-			seal.Entry{
+			(&seal.Entry{
 				At: of, Body: text.Draw(t, "body"), Disposition: seal.Stored, EventID: text.Draw(t, "event"),
 				Extra: text.Draw(t, "extra"), Flags: rapid.SliceOf(text).Draw(t, "flags"), Labels: text.Draw(t, "labels"),
 				Offset: of, Partition: 3, Reason: text.Draw(t, "reason"), RepeatOf: &of, SessionID: text.Draw(t, "session"),
-				SHA256: "00", Size: 9, Text: text.Draw(t, "text"), TextBytes: 4, Topic: text.Draw(t, "topic"),
-			}.Canonical(),
-			seal.Entry{Disposition: seal.Control, Topic: "t"}.Canonical(),
-			seal.Finding{
+				SHA256: "00", Size: 9, Text: text.Draw(t, "text"), TextBytes: 4, Through: of, Topic: text.Draw(t, "topic"),
+			}).Canonical(),
+			(&seal.Entry{Disposition: seal.Control, Topic: "t"}).Canonical(),
+			(&seal.Finding{
 				At: of, Facts: text.Draw(t, "facts"), ID: "f", Revision: "r", Rule: "rule", SessionID: text.Draw(t, "s"),
 				Severity: "high", Standing: true, Status: "statute", Subject: text.Draw(t, "subject"), Tenant: "default", Version: 2,
-			}.Canonical(),
+			}).Canonical(),
 		} {
 			want := jsontext.Value(append([]byte(nil), got...))
 			if err := want.Canonicalize(); err != nil {
@@ -79,10 +112,10 @@ func TestEncodingIsCanonicalJSON(t *testing.T) {
 	})
 }
 
-func whole() seal.Header {
-	return seal.Header{
-		At: 1, Control: 1, FindingsRoot: "f", First: 10, Generation: 2, InteractionsRoot: "i", Last: 19, Partition: 1,
-		Revision: "r", Previous: "p", Rejected: 2, Repeats: 3, Stored: 4, Topic: "t",
+func whole() *seal.Header {
+	return &seal.Header{
+		At: 1, Control: 1, Findings: 7, FindingsRoot: seal.Hash{1}, First: 10, Generation: 2, InteractionsRoot: seal.Hash{2}, Last: 19, Partition: 1,
+		Revision: "r", Previous: "p", Rejected: 2, Repeats: 3, Stored: 4, TenantsRoot: seal.Hash{3}, Topic: "t",
 	}
 }
 
@@ -91,10 +124,10 @@ func TestIDCoversEveryField(t *testing.T) {
 	for name, change := range map[string]func(*seal.Header){
 		"at":         func(h *seal.Header) { h.At++ },
 		"control":    func(h *seal.Header) { h.Control++ },
-		"findings":   func(h *seal.Header) { h.FindingsRoot = "x" },
+		"findings":   func(h *seal.Header) { h.FindingsRoot[9] = 1 },
 		"first":      func(h *seal.Header) { h.First++ },
 		"generation": func(h *seal.Header) { h.Generation++ },
-		"rows":       func(h *seal.Header) { h.InteractionsRoot = "x" },
+		"rows":       func(h *seal.Header) { h.InteractionsRoot[9] = 1 },
 		"last":       func(h *seal.Header) { h.Last++ },
 		"partition":  func(h *seal.Header) { h.Partition++ },
 		"revision":   func(h *seal.Header) { h.Revision = "x" },
@@ -103,9 +136,11 @@ func TestIDCoversEveryField(t *testing.T) {
 		"repeats":    func(h *seal.Header) { h.Repeats++ },
 		"stored":     func(h *seal.Header) { h.Stored++ },
 		"topic":      func(h *seal.Header) { h.Topic = "x" },
+		"found":      func(h *seal.Header) { h.Findings++ },
+		"tenants":    func(h *seal.Header) { h.TenantsRoot[9] = 1 },
 	} {
 		h := whole()
-		change(&h)
+		change(h)
 		if other, ok := seen[h.ID()]; ok {
 			t.Errorf("changing %s gives the id of %s", name, other)
 		}
@@ -120,14 +155,18 @@ func TestCheckCountsEveryOffset(t *testing.T) {
 	if err := whole().Check(); err != nil {
 		t.Errorf("ten offsets, ten dispositions: %v", err)
 	}
+	if err := (&seal.Header{First: 5, Last: 4, Findings: 2}).Check(); err != nil {
+		t.Errorf("no offsets, two findings: %v", err)
+	}
 	for name, change := range map[string]func(*seal.Header){
 		"one too few":  func(h *seal.Header) { h.Stored-- },
 		"one too many": func(h *seal.Header) { h.Repeats++ },
 		"backwards":    func(h *seal.Header) { *h = seal.Header{First: 5, Last: 3} },
+		"no offsets":   func(h *seal.Header) { *h = seal.Header{First: 5, Last: 4, Stored: 1} },
 		"negative":     func(h *seal.Header) { *h = seal.Header{First: -1, Last: 0, Stored: 2} },
 	} {
 		h := whole()
-		change(&h)
+		change(h)
 		if h.Check() == nil {
 			t.Errorf("%s: no error", name)
 		}
@@ -174,6 +213,6 @@ func BenchmarkEntry(b *testing.B) {
 	}
 	b.ReportAllocs()
 	for b.Loop() {
-		seal.Leaf(e.Canonical())
+		seal.RowLeaf(make([]byte, seal.SaltSize), &e, seal.Hash{})
 	}
 }

@@ -24,12 +24,12 @@ func (t table[T]) without(names ...string) table[T] {
 }
 
 // Rows streams the interactions and rejects that stand at offsets first to last (inclusive) of a partition,
-// in no order, and without the encrypted originals. The rows are reused; their strings and lists are not.
+// in no order. The rows are reused; their strings and lists are not.
 func (s *Store) Rows(ctx context.Context, topic string, partition int, first, last int64, stored func(*Interaction) error, refused func(*Reject) error) error {
-	if err := between(ctx, s, interactions.without("original_enc"), topic, partition, first, last, stored); err != nil {
+	if err := between(ctx, s, interactions, topic, partition, first, last, stored); err != nil {
 		return err
 	}
-	return between(ctx, s, rejects.without("payload"), topic, partition, first, last, refused)
+	return between(ctx, s, rejects, topic, partition, first, last, refused)
 }
 
 func between[T any](ctx context.Context, s *Store, t table[T], topic string, partition int, first, last int64, each func(*T) error) error {
@@ -56,12 +56,12 @@ func inBlocks(ctx context.Context, rows int) context.Context {
 	return clickhouse.Context(ctx, clickhouse.WithSettings(clickhouse.Settings{"max_block_size": rows, "optimize_read_in_order": 1}))
 }
 
-// SealsFrom gives a partition's next standing seals: those that begin in [from, before), at most limit and at
-// least one where there is any, in their order.
+// SealsFrom gives a partition's next standing seals over offsets: those that begin in [from, before), at most
+// limit and at least one where there is any, in their order.
 func (s *Store) SealsFrom(ctx context.Context, topic string, partition int, from, before int64, limit int) ([]Seal, error) {
 	read := func(table, condition string) (out []Seal, err error) {
 		err = s.each(ctx, "read seals", "SELECT "+strings.Join(seals.names(), ", ")+" FROM "+table+
-			" WHERE topic = {topic:String} AND partition = {partition:Int64} AND first_offset >= {from:Int64} AND first_offset < {before:Int64}"+condition+
+			" WHERE topic = {topic:String} AND partition = {partition:Int64} AND first_offset >= {from:Int64} AND first_offset < {before:Int64} AND last_offset >= first_offset"+condition+
 			" ORDER BY first_offset, generation, id LIMIT {limit:UInt64}",
 			[]any{
 				clickhouse.Named("topic", topic), clickhouse.Named("partition", int64(partition)),

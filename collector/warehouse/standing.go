@@ -23,7 +23,7 @@ func (s *Store) Progress(ctx context.Context, topic string) (map[int]Seal, error
 	out := make(map[int]Seal, len(partitions))
 	for _, partition := range partitions {
 		newest, err := collect(ctx, s, seals,
-			"PREWHERE topic = {topic:String} AND partition = {partition:Int64} ORDER BY topic DESC, partition DESC, first_offset DESC LIMIT {back:UInt64}",
+			"PREWHERE topic = {topic:String} AND partition = {partition:Int64} ORDER BY topic DESC, partition DESC, first_offset DESC, generation DESC, at DESC LIMIT {back:UInt64}",
 			clickhouse.Named("topic", topic), clickhouse.Named("partition", int64(partition)), clickhouse.Named("back", sealsBack))
 		if err != nil {
 			return nil, err
@@ -75,7 +75,7 @@ func standing(newest []Seal) (Seal, bool) {
 			}
 			at = highest(next)
 		}
-		if !found || at.Last > end.Last {
+		if !found || at.Last > end.Last || at.Last == end.Last && at.At > end.At {
 			end, found = at, true
 		}
 	}

@@ -31,6 +31,7 @@ var interactions = table[Interaction]{"interactions", []column[Interaction]{
 	plain("original_enc", func(r *Interaction) *string { return &r.OriginalEnc }),
 	plain("key_id", func(r *Interaction) *string { return &r.KeyID }),
 	plain("salt", func(r *Interaction) *string { return &r.Salt }),
+	plain("leaf", func(r *Interaction) *string { return &r.Leaf }),
 	flag("is_deleted", func(r *Interaction) *bool { return &r.Deleted }),
 }}
 
@@ -113,6 +114,27 @@ var findings = table[Finding]{"findings", []column[Finding]{
 	flag("is_deleted", func(r *Finding) *bool { return &r.Deleted }),
 }}
 
+var versions = table[FindingVersion]{"finding_versions", []column[FindingVersion]{
+	plain("topic", func(r *FindingVersion) *string { return &r.Topic }),
+	number("partition", func(r *FindingVersion) *int { return &r.Partition }),
+	plain("first_offset", func(r *FindingVersion) *int64 { return &r.First }),
+	plain("seal", func(r *FindingVersion) *string { return &r.Seal }),
+	number("ordinal", func(r *FindingVersion) *int { return &r.Ordinal }),
+	plain("finding_id", func(r *FindingVersion) *string { return &r.ID }),
+	plain("tenant", func(r *FindingVersion) *string { return &r.Tenant }),
+	plain("session_id", func(r *FindingVersion) *string { return &r.SessionID }),
+	plain("rule", func(r *FindingVersion) *string { return &r.Rule }),
+	plain("severity", func(r *FindingVersion) *string { return &r.Severity }),
+	plain("status", func(r *FindingVersion) *string { return &r.Status }),
+	plain("subject", func(r *FindingVersion) *string { return &r.Subject }),
+	moment("at", func(r *FindingVersion) *policies.Millis { return &r.At }),
+	plain("facts", func(r *FindingVersion) *string { return &r.Facts }),
+	plain("revision", func(r *FindingVersion) *string { return &r.Revision }),
+	plain("standing", func(r *FindingVersion) *bool { return &r.Standing }),
+	plain("version", func(r *FindingVersion) *int64 { return &r.Version }),
+	plain("leaf", func(r *FindingVersion) *string { return &r.Leaf }),
+}}
+
 var rejects = table[Reject]{"rejects", []column[Reject]{
 	plain("topic", func(r *Reject) *string { return &r.Topic }),
 	number("partition", func(r *Reject) *int { return &r.Partition }),
@@ -125,6 +147,7 @@ var rejects = table[Reject]{"rejects", []column[Reject]{
 	plain("sha256", func(r *Reject) *string { return &r.SHA256 }),
 	plain("payload", func(r *Reject) *[]byte { return &r.Payload }),
 	plain("key_id", func(r *Reject) *string { return &r.KeyID }),
+	plain("leaf", func(r *Reject) *string { return &r.Leaf }),
 }}
 
 var seals = table[Seal]{"seals", []column[Seal]{
@@ -141,6 +164,10 @@ var seals = table[Seal]{"seals", []column[Seal]{
 	plain("id", func(r *Seal) *string { return &r.ID }),
 	plain("interactions_root", func(r *Seal) *string { return &r.InteractionsRoot }),
 	plain("findings_root", func(r *Seal) *string { return &r.FindingsRoot }),
+	number("findings", func(r *Seal) *int { return &r.Findings }),
+	plain("tenants_root", func(r *Seal) *string { return &r.TenantsRoot }),
+	plain("tenants", func(r *Seal) *string { return &r.Groups }),
+	plain("gaps", func(r *Seal) *string { return &r.Gaps }),
 	plain("revision", func(r *Seal) *string { return &r.Revision }),
 	moment("at", func(r *Seal) *policies.Millis { return &r.At }),
 }}

@@ -23,7 +23,7 @@ import (
 
 // Writer writes batches. A nil error means that every row, the seal included, is durable.
 type Writer interface {
-	// Write stores policies, interactions, rejects, findings and sessions, and then the seal. It may be
+	// Write stores policies, interactions, rejects, findings, their versions and sessions, and then the seal. It may be
 	// called again with the same or an overlapping batch after a failure or a crash.
 	Write(ctx context.Context, b *Batch) error
 }
@@ -34,6 +34,7 @@ type Batch struct {
 	Interactions []Interaction
 	Rejects      []Reject
 	Findings     []Finding
+	Versions     []FindingVersion
 	Sessions     []Session
 	Policies     *Policies // a revision that comes into use
 	Seal         *Seal
@@ -102,15 +103,19 @@ type Interaction struct {
 	Body, Labels, Extra        string
 	MaskKinds                  []string // what was masked in text, body, labels and extra
 	// OriginalEnc is the message as it came, encrypted, where anything was masked, cut or removed;
-	// KeyID names the key that opens it, and that Salt (32 bytes, for the row's leaf) was made with.
-	// Rows of before originals were kept have neither.
-	OriginalEnc, KeyID, Salt string
+	// KeyID names the key that opens it, and that Salt (16 bytes) was made with. Leaf is the row's leaf in
+	// the evidence (32 bytes). A row that was erased has its leaf, and no salt.
+	OriginalEnc, KeyID, Salt, Leaf string
 	// Version grows when a stored row is to be replaced; 0 does for a row that never is. Deleted
 	// takes the row away (the session moved to another tenant) and needs a higher Version than the
-	// row has; a still higher one brings it back.
+	// row has; a still higher one brings it back. A row that was sealed as the default tenant's, and whose
+	// session moved to its tenant later, has Version Moved there.
 	Version int64
 	Deleted bool
 }
+
+// Moved is the Version of rows that their tenant's seals do not have: they are in the default tenant's.
+const Moved = 1
 
 // Session is the newest state of a session.
 type Session struct {
@@ -150,6 +155,23 @@ type Finding struct {
 	Deleted                           bool // moved to another tenant; needs a new Version
 }
 
+// FindingVersion is one version of a finding as one batch wrote it: the leaf at Ordinal of those that a
+// seal's FindingsRoot is over.
+type FindingVersion struct {
+	Topic                       string
+	Partition                   int
+	First                       int64  // the seal's first offset
+	Seal                        string // its id
+	Ordinal                     int    // from 0
+	ID, Tenant, SessionID, Rule string
+	Severity, Status, Subject   string
+	At                          policies.Millis
+	Facts, Revision             string
+	Standing                    bool
+	Version                     int64
+	Leaf                        string // 32 bytes
+}
+
 // Reject is a message that was refused. Payload is its first 64 KiB, encrypted by the key of KeyID;
 // rows of before payloads were encrypted have no KeyID.
 type Reject struct {
@@ -164,9 +186,11 @@ type Reject struct {
 	SHA256    string
 	Payload   []byte
 	KeyID     string
+	Leaf      string // in the evidence, 32 bytes
 }
 
-// Seal closes a run of offsets of one partition: everything up to Last is in the record.
+// Seal closes a run of offsets of one partition: everything up to Last is in the record. One over no offsets
+// (Last = First-1) closes findings that deadlines brought.
 type Seal struct {
 	Topic             string
 	Partition         int
@@ -178,6 +202,10 @@ type Seal struct {
 	ID                string // hash over this row
 	InteractionsRoot  string
 	FindingsRoot      string
+	Findings          int    // versions of findings
+	TenantsRoot       string // "" on seals of before groups were
+	Groups            string // seal.Group of each tenant as a JSON array, in the order of the seal's list
+	Gaps              string // seal.Gaps as JSON
 	Revision          string
 	At                policies.Millis
 }

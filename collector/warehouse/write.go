@@ -27,6 +27,9 @@ func (s *Store) Write(ctx context.Context, b *Batch) error {
 	if err := insert(ctx, s, findings, b.Findings); err != nil {
 		return err
 	}
+	if err := insert(ctx, s, versions, b.Versions); err != nil {
+		return err
+	}
 	if err := insert(ctx, s, sessions, b.Sessions); err != nil {
 		return err
 	}
