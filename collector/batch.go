@@ -14,6 +14,7 @@ import (
 	"mingjian/collector/redact"
 	"mingjian/collector/seal"
 	"mingjian/collector/session"
+	"mingjian/collector/signal"
 	"mingjian/collector/warehouse"
 	"mingjian/policies"
 )
@@ -23,8 +24,9 @@ import (
 // Its rows go there in two writes with the publishing between them. A session whose events are in
 // the batch has its snapshot in the first and its findings in the second: if a crash comes between,
 // the batch is done again, the snapshot is found to know more than the findings do, and these are
-// written and published then. A session that only let time pass has both in the second write,
-// findings first: if a crash comes between those two, the deadline fires again.
+// written and published then; where they were written too, and only the seal was not, they are written
+// again under the next. A session that only let time pass has its snapshot behind the seal: if a crash
+// comes before, the deadline fires again.
 type batch struct {
 	w        *worker
 	number   int64 // counts from 1
@@ -53,6 +55,7 @@ type batch struct {
 	adopted                   []original.Adoption
 	stored, repeats, rejected int
 	watched                   int             // sessions in memory when it is in the record, at most
+	weight                    int64           // of what is in hand; see hand
 	sealed                    *warehouse.Seal // once it is in the record; nil: the batch is no run of offsets
 }
 
@@ -61,6 +64,8 @@ type item struct {
 	message
 	event  *event.Event // masked
 	masks  redact.Kinds
+	found  signal.Set // what its text says
+	body   string     // of its row
 	reject *event.Reject
 	of     *conversation // nil: a session that this batch begins
 }
@@ -68,6 +73,9 @@ type item struct {
 // begin makes a batch that is judged by the rules in force.
 func (w *worker) begin(ctx context.Context, r run) (*batch, error) {
 	if err := w.adopt(ctx); err != nil {
+		return nil, err
+	}
+	if err := w.heed(ctx); err != nil {
 		return nil, err
 	}
 	w.batches++
@@ -81,18 +89,30 @@ func (w *worker) begin(ctx context.Context, r run) (*batch, error) {
 
 // check takes a run through everything that comes before writing, while the run before is being written.
 // After an error the worker's memory is in doubt.
-func (w *worker) check(ctx context.Context, r run) (*batch, error) {
-	b, err := w.begin(ctx, r)
+func (w *worker) check(ctx context.Context, r run) (b *batch, err error) {
+	weight, err := w.inHand.take(ctx, r)
 	if err != nil {
 		return nil, err
 	}
+	defer func() {
+		if err != nil {
+			w.inHand.free(weight)
+		}
+	}()
+	b, err = w.begin(ctx, r)
+	if err != nil {
+		return nil, err
+	}
+	b.weight = weight
 	b.decode()
 	if err := b.recall(ctx); err != nil {
 		return nil, err
 	}
+	b.empty()
 	if err := b.classify(ctx); err != nil {
 		return nil, err
 	}
+	b.read()
 	for i := range b.items {
 		if err := b.take(ctx, i); err != nil {
 			return nil, err
@@ -123,6 +143,21 @@ func (b *batch) decode() {
 	}
 }
 
+// read finds what the texts say and writes the bodies of rows, each in one go over the batch. In turns with
+// the fold and the rules both took three times as long: the detectors' tables had left the processor's cache.
+func (b *batch) read() {
+	for i := range b.items {
+		if it := &b.items[i]; it.event != nil {
+			it.found = b.w.inspector.Signals(it.event)
+		}
+	}
+	for i := range b.items {
+		if it := &b.items[i]; it.event != nil {
+			it.body = event.Body(it.event)
+		}
+	}
+}
+
 // recall finds the sessions of the batch, in memory or in the record, and takes them in hand before
 // anything is waited for: what is in hand is not forgotten when the batch before is in the record.
 func (b *batch) recall(ctx context.Context) error {
@@ -134,7 +169,7 @@ func (b *batch) recall(ctx context.Context) error {
 				continue
 			}
 			id := it.event.SessionID
-			if it.of = b.w.memory.sessions[id]; it.of != nil {
+			if it.of = b.w.memory.find(id); it.of != nil {
 				if err := b.touch(it.of); err != nil {
 					return nil, err
 				}
@@ -177,7 +212,7 @@ func (b *batch) take(ctx context.Context, i int) error {
 	e := it.event
 	c := it.of
 	if c == nil {
-		c = b.w.memory.sessions[e.SessionID] // begun by an event before
+		c = b.w.memory.find(e.SessionID) // begun by an event before
 	}
 	if c == nil {
 		c = &conversation{id: e.SessionID, state: b.w.inspector.Open(e), redo: -1}
@@ -196,7 +231,7 @@ func (b *batch) take(ctx context.Context, i int) error {
 		return nil
 	}
 	was := standingOf(c.state)
-	out, err := b.w.inspector.Next(ctx, c.state, e, at, func(ctx context.Context) ([]inspect.Placed, error) {
+	out, err := b.w.inspectorOf(c).NextOf(ctx, c.state, e, it.found, at, func(ctx context.Context) ([]inspect.Placed, error) {
 		b.w.metrics.late.Inc()
 		before, err := b.events(ctx, c)
 		return append(before, b.coming(c, i)...), err
@@ -214,13 +249,16 @@ func (b *batch) take(ctx context.Context, i int) error {
 		return nil
 	}
 	b.seen = max(b.seen, e.At)
-	row := interactionRow(e, at, c.state, out.Signals)
+	row := interactionRow(e, at, c.state, out.Signals, it.body)
 	row.MaskKinds = it.masks.Names()
+	if c.erased != nil {
+		c.nameless(&row)
+	}
 	b.stored++
 	owner, adopted := c.reckon(e, it.offset)
 	b.adopted = append(b.adopted, adopted...)
 	waits := secret{owner: owner}
-	if it.masks != 0 || len(e.Flags) > 0 {
+	if (it.masks != 0 || len(e.Flags) > 0) && c.erased == nil {
 		waits.message = it.value
 	}
 	if out.TenantWas != "" {
@@ -295,7 +333,10 @@ func (b *batch) move(ctx context.Context, c *conversation, from string) error {
 		return err
 	}
 	for _, row := range rows {
-		row.Tenant, row.Version = c.state.Tenant, warehouse.Moved
+		row.Tenant, row.Version = c.state.Tenant, 0
+		if row.Partition != b.w.partition || row.Offset < b.run.first {
+			row.Version = warehouse.Moved // a seal has it; what a crash left of this batch or a later one has none yet
+		}
 		b.keep(c, row)
 	}
 	old, state := *c, *c.state
@@ -370,8 +411,9 @@ const (
 // letTimePass fires the deadlines up to now of sessions that the batch has no events of. A batch
 // fires a bounded number; the rest waits for the next.
 func (b *batch) letTimePass(ctx context.Context, now policies.Millis, clock string) error {
-	for fired := 0; fired < b.w.Batch.Messages; {
-		due := b.w.memory.overdue(now, b.w.Batch.Messages-fired, b.number)
+	limit := b.w.mayFire()
+	for fired := 0; fired < limit; {
+		due := b.w.memory.overdue(now, limit-fired, b.number)
 		if len(due) == 0 {
 			break
 		}
@@ -380,7 +422,7 @@ func (b *batch) letTimePass(ctx context.Context, now policies.Millis, clock stri
 			if err := c.thaw(); err != nil {
 				return err
 			}
-			out, err := b.w.inspector.Deadline(ctx, c.state)
+			out, err := b.w.inspectorOf(c).Deadline(ctx, c.state)
 			if err != nil {
 				return fmt.Errorf("deadline of session %s: %w", c.state.ID, err)
 			}
@@ -399,12 +441,25 @@ func (b *batch) letTimePass(ctx context.Context, now policies.Millis, clock stri
 	return nil
 }
 
+// mayFire is how many deadlines a batch fires at most.
+func (w *worker) mayFire() int { return max(1, w.Batch.Messages/firedPart) }
+
 // letTimePass fires the deadlines that the wall clock has passed.
-func (w *worker) letTimePass(ctx context.Context) (*batch, error) {
-	b, err := w.begin(ctx, run{first: w.next, next: w.next})
+func (w *worker) letTimePass(ctx context.Context) (b *batch, err error) {
+	weight, err := w.inHand.takeFired(ctx, w.mayFire())
 	if err != nil {
 		return nil, err
 	}
+	defer func() {
+		if err != nil {
+			w.inHand.free(weight)
+		}
+	}()
+	b, err = w.begin(ctx, run{first: w.next, next: w.next})
+	if err != nil {
+		return nil, err
+	}
+	b.weight = weight
 	if err := b.letTimePass(ctx, w.Now().UnixMilli(), wallClock); err != nil {
 		return nil, err
 	}

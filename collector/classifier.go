@@ -33,7 +33,7 @@ func (b *batch) classify(ctx context.Context) error {
 		if e == nil {
 			continue
 		}
-		if c := b.w.memory.sessions[e.SessionID]; c != nil {
+		if c := b.w.memory.find(e.SessionID); c != nil {
 			if first, seen := c.state.Seen.First(e.ID); seen {
 				if first != it.offset {
 					continue // a repeat adds nothing

@@ -182,7 +182,7 @@ func Run(ctx context.Context, o Options) error {
 	defer out.close()
 	defer o.Health.ended()
 	o.Health.judging(o.Rules)
-	c := &collector{Options: o, metrics: m, transport: transport, out: out}
+	c := &collector{Options: o, metrics: m, transport: transport, out: out, inHand: newHand()}
 	return c.attend(ctx)
 }
 
@@ -192,5 +192,6 @@ type collector struct {
 	metrics   *metrics
 	transport *kafka.Transport
 	out       *outlet
+	inHand    *hand                  // what all of them have
 	recorded  atomic.Pointer[ruling] // the newest that the record has
 }

@@ -156,6 +156,9 @@ func TestKillingAtAnyWriteChangesNothing(t *testing.T) {
 			rt.Fatalf("the views differ:\n%s", d)
 		}
 		killed.dispositions(t)
+		if faults := killed.unproven(); len(faults) > 0 {
+			rt.Fatalf("what the seals do not prove:\n%s", strings.Join(faults[:min(len(faults), 6)], "\n"))
+		}
 		out := published(t, s.addr, s.killed)
 		for id, f := range killed.findings {
 			if !f.Deleted && !out[id][f.Version] {

@@ -34,12 +34,14 @@ func (f *flight) flies() bool {
 // launch begins to write a batch once the one before is in the record.
 func (w *worker) launch(ctx context.Context, b *batch) error {
 	if err := w.land(); err != nil {
+		w.inHand.free(b.weight)
 		return err
 	}
 	f := &flight{batch: b, landed: make(chan struct{})}
 	w.flight = f
 	go func() {
 		defer close(f.landed)
+		defer w.inHand.free(b.weight)
 		f.err = b.write(ctx)
 	}()
 	return nil
@@ -62,7 +64,7 @@ func (w *worker) land() error {
 		w.hint()
 	}
 	f.batch.count()
-	w.health.holds(len(w.memory.sessions))
+	w.health.holds(w.memory.len())
 	return nil
 }
 
@@ -84,7 +86,7 @@ func (b *batch) conclude() error {
 			b.passed = append(b.passed, row)
 		}
 	}
-	b.watched = len(w.memory.sessions)
+	b.watched = w.memory.len()
 	for _, c := range b.sessions {
 		if !c.pending() {
 			b.watched--
@@ -104,14 +106,14 @@ func (b *batch) write(ctx context.Context) error {
 		return err
 	}
 	before := warehouse.Batch{Interactions: b.interactions, Rejects: b.rejects, Sessions: append(b.goneSessions, b.touched...)}
-	after := warehouse.Batch{Interactions: b.goneInteractions, Findings: b.findings, Sessions: b.passed}
+	after := warehouse.Batch{Interactions: b.goneInteractions, Findings: b.findings}
 	for _, found := range [][]warehouse.Finding{b.goneFindings, b.findings} {
 		for i := range found {
-			after.Versions = append(after.Versions, sealed.Version(&found[i]))
+			before.Versions = append(before.Versions, sealed.Version(&found[i])) // nothing without their seal
 		}
 	}
-	if b.run.next > b.run.first || len(after.Versions) > 0 { // what deadlines bring has a seal, as all that is found
-		s, err := b.seal(after.Versions)
+	if b.run.next > b.run.first || len(before.Versions) > 0 { // what deadlines bring has a seal, as all that is found
+		s, err := b.seal(before.Versions)
 		if err != nil {
 			return err
 		}
@@ -127,6 +129,9 @@ func (b *batch) write(ctx context.Context) error {
 		return err
 	}
 	if err := w.store(ctx, "write findings and seal", &after); err != nil {
+		return err
+	}
+	if err := w.store(ctx, "write sessions that let time pass", &warehouse.Batch{Sessions: b.passed}); err != nil {
 		return err
 	}
 	if after.Seal != nil {
@@ -146,7 +151,7 @@ func (w *worker) publish(ctx context.Context, findings []warehouse.Finding, reje
 }
 
 func (w *worker) store(ctx context.Context, what string, b *warehouse.Batch) error {
-	if len(b.Interactions)+len(b.Rejects)+len(b.Findings)+len(b.Sessions) == 0 && b.Policies == nil && b.Seal == nil {
+	if len(b.Interactions)+len(b.Rejects)+len(b.Findings)+len(b.Versions)+len(b.Sessions) == 0 && b.Policies == nil && b.Seal == nil {
 		return nil
 	}
 	return w.try(ctx, what, func() error { return w.Store.Write(ctx, b) })
@@ -163,6 +168,6 @@ func (b *batch) count() {
 	for i := range b.findings {
 		m.findings.WithLabelValues(stateOf(&b.findings[i])).Inc()
 	}
-	m.sessions.WithLabelValues(b.w.label()).Set(float64(len(b.w.memory.sessions)))
+	m.sessions.WithLabelValues(b.w.label()).Set(float64(b.w.memory.len()))
 	m.lag.WithLabelValues(b.w.label()).Set(float64(max(0, b.w.end-b.run.next)))
 }

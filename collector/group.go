@@ -78,11 +78,19 @@ func (c *collector) attend(ctx context.Context) error {
 		}
 		c.Log.Info("partitions assigned", "topic", c.Topic, "partitions", ids, "generation", gen.ID)
 		c.Health.assigned(ids)
+		known := c.enlist(ctx, gen, len(ids))
+		if known != nil {
+			workers.Add(1)
+			gen.Start(func(ctx context.Context) {
+				defer workers.Done()
+				c.survey(ctx, known)
+			})
+		}
 		for _, id := range ids {
 			workers.Add(1)
 			gen.Start(func(ctx context.Context) {
 				defer workers.Done()
-				c.newWorker(gen, id, len(ids)).run(ctx)
+				c.newWorker(gen, known, id, len(ids)).run(ctx)
 			})
 		}
 		select {

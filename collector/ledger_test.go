@@ -4,9 +4,14 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"sync"
 
+	"github.com/cespare/xxhash/v2"
+
+	"mingjian/collector/seal"
+	proof "mingjian/collector/sealed"
 	"mingjian/collector/warehouse"
 )
 
@@ -17,17 +22,24 @@ type ledger struct {
 	sessions     map[[2]string]warehouse.Session     // session, tenant
 	findings     map[string]warehouse.Finding        // id
 	rejects      map[int]map[int64]warehouse.Reject  // partition, offset
-	seals        map[string]warehouse.Seal           // id
-	policies     map[string]warehouse.Policies       // revision
-	away         error                               // what every call answers while it is set
+	versions     map[versionKey]warehouse.FindingVersion
+	seals        map[string]warehouse.Seal     // id
+	policies     map[string]warehouse.Policies // revision
+	away         error                         // what every call answers while it is set
 	calls        map[string]int
+}
+
+// versionKey is where a version of a finding stands: the seal's id, and its number there.
+type versionKey struct {
+	seal    string
+	ordinal int
 }
 
 func newLedger() *ledger {
 	return &ledger{
 		interactions: map[[3]string]warehouse.Interaction{}, sessions: map[[2]string]warehouse.Session{},
 		findings: map[string]warehouse.Finding{}, rejects: map[int]map[int64]warehouse.Reject{},
-		seals: map[string]warehouse.Seal{}, policies: map[string]warehouse.Policies{}, calls: map[string]int{},
+		versions: map[versionKey]warehouse.FindingVersion{}, seals: map[string]warehouse.Seal{}, policies: map[string]warehouse.Policies{}, calls: map[string]int{},
 	}
 }
 
@@ -72,6 +84,9 @@ func (l *ledger) Write(_ context.Context, b *warehouse.Batch) error {
 		if old, ok := l.findings[r.ID]; !ok || r.Version >= old.Version {
 			l.findings[r.ID] = r
 		}
+	}
+	for _, v := range b.Versions {
+		l.versions[versionKey{v.Seal, v.Ordinal}] = v
 	}
 	for _, r := range b.Sessions {
 		k := [2]string{r.SessionID, r.Tenant}
@@ -156,7 +171,20 @@ func (l *ledger) Snapshots(_ context.Context, topic string, ids []string) ([]war
 		return nil, err
 	}
 	defer done()
+	l.calls["ids"] += len(ids)
 	return l.snapshots(func(s warehouse.Session) bool { return s.Topic == topic && slices.Contains(ids, s.SessionID) }), nil
+}
+
+func (l *ledger) SessionHashes(_ context.Context, each func(uint64)) error {
+	done, err := l.enter("hashes")
+	if err != nil {
+		return err
+	}
+	defer done()
+	for k := range l.sessions {
+		each(xxhash.Sum64String(k[0]))
+	}
+	return nil
 }
 
 func (l *ledger) Events(_ context.Context, tenant, sessionID string) ([]warehouse.Interaction, error) {
@@ -175,6 +203,63 @@ func (l *ledger) Events(_ context.Context, tenant, sessionID string) ([]warehous
 		return cmp.Or(cmp.Compare(a.At, b.At), cmp.Compare(a.Offset, b.Offset))
 	})
 	return out, nil
+}
+
+// unproven tells what the standing seals do not prove: rows that are not those they commit to, and findings no
+// version of which any of them has.
+func (l *ledger) unproven() (faults []string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	type version struct {
+		id      string
+		version int64
+	}
+	proven := map[version]bool{}
+	for partition, chain := range l.standing() {
+		for i := range chain {
+			s, err := proof.Read(&chain[i])
+			if err == nil {
+				err = s.Check((&ring{}).Blinding)
+			}
+			if err != nil {
+				faults = append(faults, fmt.Sprintf("seal of partition %d at %d: %v", partition, chain[i].First, err))
+				continue
+			}
+			var has proof.Contents
+			placed := map[int64]bool{}
+			for _, r := range l.interactions {
+				within := r.Partition == partition && r.Offset >= s.Header.First && r.Offset <= s.Header.Last
+				if within && !r.Deleted && !placed[r.Offset] {
+					placed[r.Offset] = true
+					has.Rows = append(has.Rows, seal.Row{Offset: r.Offset, At: r.At, Tenant: proof.Tenant(&r), Leaf: proof.Leaf(&r)})
+				}
+			}
+			for at, r := range l.rejects[partition] {
+				if at >= s.Header.First && at <= s.Header.Last {
+					has.Rejects = append(has.Rejects, seal.Placed{Offset: at, Leaf: proof.RejectLeaf(&r)})
+				}
+			}
+			for n := range s.Header.Findings {
+				v := l.versions[versionKey{s.ID, n}]
+				has.Findings = append(has.Findings, seal.Found{Tenant: v.Tenant, Leaf: seal.Leaf(proof.Finding(&v).Canonical())})
+				proven[version{v.ID, v.Version}] = true
+			}
+			missing, wrong := s.Faults(has, true)
+			for _, at := range missing {
+				wrong = append(wrong, fmt.Sprintf("nothing stands at offset %d", at))
+			}
+			for _, what := range wrong {
+				faults = append(faults, fmt.Sprintf("seal of partition %d at %d: %s", partition, s.Header.First, what))
+			}
+		}
+	}
+	for _, f := range l.findings {
+		if !f.Deleted && !proven[version{f.ID, f.Version}] {
+			faults = append(faults, fmt.Sprintf("no seal has version %d of finding %s of session %s", f.Version, f.Rule, f.SessionID))
+		}
+	}
+	slices.Sort(faults)
+	return faults
 }
 
 // errKilled is what a killed process's calls come to.
@@ -198,9 +283,9 @@ func (m *mortal) Write(ctx context.Context, b *warehouse.Batch) error {
 		return m.ledger.Write(ctx, b)
 	}
 	for _, part := range []*warehouse.Batch{
-		{Interactions: b.Interactions}, {Rejects: b.Rejects}, {Findings: b.Findings}, {Sessions: b.Sessions}, {Seal: b.Seal},
+		{Interactions: b.Interactions}, {Rejects: b.Rejects}, {Versions: b.Versions}, {Findings: b.Findings}, {Sessions: b.Sessions}, {Seal: b.Seal},
 	} {
-		if len(part.Interactions)+len(part.Rejects)+len(part.Findings)+len(part.Sessions) == 0 && part.Seal == nil {
+		if len(part.Interactions)+len(part.Rejects)+len(part.Versions)+len(part.Findings)+len(part.Sessions) == 0 && part.Seal == nil {
 			continue
 		}
 		if err := m.step(ctx, part); err != nil {

@@ -1,9 +1,11 @@
 package collector
 
 import (
+	"bytes"
 	"container/heap"
 	"context"
 	"fmt"
+	"slices"
 
 	"mingjian/collector/inspect"
 	"mingjian/collector/session"
@@ -11,15 +13,18 @@ import (
 	"mingjian/policies"
 )
 
-// conversation is a session in memory. One that nothing has happened to for a while is frozen: all that
-// is kept of its state is the snapshot that the record has too, a tenth of the memory.
+// conversation is a session that something happens to, or that it happened to lately. Of the others all that
+// is kept is on the shelf: little more than the snapshot that the record has too, a tenth of the memory.
 type conversation struct {
 	id    string
-	state *session.State // nil: frozen
+	key   key
+	state *session.State // nil until thaw, where it comes from the shelf
 	// frozen is the snapshot of the state; nil where the state has changed since it was made.
 	frozen []byte
-	// due and open are the state's (State.Due, Facts.Closed == 0), as schedule last saw them.
-	due policies.Millis
+	packed []byte // the tenures, until thaw
+	// due and open are the state's (State.Due, Facts.Closed == 0), as schedule last saw them; scheduled is for when
+	// it is among the deadlines, 0 where it is not. That may be before due, never after it.
+	due, scheduled policies.Millis
 	// version is that of the snapshot that was last made or loaded.
 	version int64
 	// redo is the newest offset that the snapshot knew when it was loaded here, -1 where it knew none
@@ -28,11 +33,11 @@ type conversation struct {
 	// Numbers of batches, which count from 1: the newest that has events of this session, the newest
 	// that its snapshot must be written with, and the one that it had in hand when it was last found warm.
 	touched, dirty, seen int64
-	row                  int32    // of its newest row in the batch that touched it, counted from 1; see batch.rows
-	place                int32    // in the heap; -1: not there
-	open, warm           bool     // open: see due; warm: in memory.warm
-	tenures              []tenure // whose its events are, by offset; nil while frozen
-	owners               string   // the tenures as the session's row has them; "" where they have changed since
+	row                  int32              // of its newest row in the batch that touched it, counted from 1; see batch.rows
+	open, warm           bool               // open: see due; warm: in memory.warm
+	tenures              []tenure           // whose its events are, by offset; nil until thaw
+	erased               *warehouse.Session // what is kept of the row of one whose person was erased; nil: nobody's was
+	owners               string             // the tenures as the session's row has them; "" where they have changed or were not asked for since
 }
 
 // firedBits is the room for deadlines in a snapshot's version.
@@ -52,7 +57,7 @@ func (c *conversation) nextVersion() int64 {
 // pending reports whether anything can still happen to the session without an event of its own.
 func (c *conversation) pending() bool { return c.open || c.due != 0 }
 
-// thaw makes the state of a frozen session again.
+// thaw makes the state of a session that comes from the shelf.
 func (c *conversation) thaw() error {
 	if c.state != nil {
 		return nil
@@ -64,56 +69,87 @@ func (c *conversation) thaw() error {
 	if state.Found == nil {
 		state.Found = map[string]session.Found{}
 	}
-	tenures, err := tenuresOf(c.id, c.owners)
-	if err != nil {
-		return err
-	}
-	c.state, c.tenures = state, tenures
-	return nil
-}
-
-// freeze keeps of a session only what its row has.
-func (c *conversation) freeze() (err error) {
-	if c.frozen == nil {
-		if c.frozen, err = c.state.MarshalBinary(); err != nil {
-			return err
-		}
-	}
-	if c.owners, err = c.ownership(); err != nil {
-		return err
-	}
-	c.state, c.tenures = nil, nil
+	c.state, c.tenures, c.packed = state, readTenures(shelved{c.packed}, state), nil
 	return nil
 }
 
 // memory is what a worker knows: the sessions that are open or have a deadline pending, those of the
 // batches in hand, and the deadlines in order.
 type memory struct {
-	sessions map[string]*conversation
-	due      deadlines
-	warm     []*conversation     // those that are not frozen and of no batch that is being checked
-	owed     []warehouse.Finding // to the findings topic, see revive
+	awake map[key]*conversation
+	shelf shelf // the others, of which no batch that is being checked has an event
+	due   deadlines
+	warm  []*conversation     // those awake of which no batch has an event that is being checked
+	owed  []warehouse.Finding // to the findings topic, see revive
 }
 
-func newMemory() *memory { return &memory{sessions: map[string]*conversation{}} }
+func newMemory() *memory {
+	return &memory{awake: map[key]*conversation{}, shelf: shelf{spots: map[key]spot{}}}
+}
 
+// len is how many sessions are known.
+func (m *memory) len() int { return len(m.awake) + m.shelf.len() }
+
+// find gives a session, awake from now on, and nil where memory has none of that id.
+func (m *memory) find(id string) *conversation { return m.wake(keyOf(id)) }
+
+func (m *memory) wake(k key) *conversation {
+	if c := m.awake[k]; c != nil {
+		return c
+	}
+	c := m.shelf.take(k)
+	if c != nil {
+		m.awake[k] = c
+	}
+	return c
+}
+
+// add takes up a session that memory does not have.
 func (m *memory) add(c *conversation) {
-	c.place = -1
-	m.sessions[c.id] = c
+	c.key = keyOf(c.id)
+	m.awake[c.key] = c
 	m.schedule(c)
 }
 
-// schedule puts the session where its deadline belongs, after its state has changed.
+// schedule notes when the session's deadline is, after its state has changed. One that moves away, as
+// most do with every event, is looked for when its time has come.
 func (m *memory) schedule(c *conversation) {
-	was := c.due
 	c.due, c.open = c.state.Due, c.state.Facts.Closed == 0
-	switch {
-	case c.due == 0 && c.place >= 0:
-		heap.Remove(&m.due, int(c.place))
-	case c.due != was && c.place >= 0:
-		heap.Fix(&m.due, int(c.place))
-	case c.due != 0 && c.place < 0:
-		heap.Push(&m.due, c)
+	if c.due != 0 && (c.scheduled == 0 || c.due < c.scheduled) {
+		c.scheduled = c.due
+		m.expect(c.key, c.due)
+	}
+}
+
+// expect adds a deadline. Those that are out of date are thrown away before they are more than the others.
+func (m *memory) expect(k key, at policies.Millis) {
+	if len(m.due) > staleDeadlines+2*m.len() {
+		m.due = slices.DeleteFunc(m.due, func(d deadline) bool {
+			at, _ := m.appointment(d.key)
+			return at != d.at
+		})
+		heap.Init(&m.due)
+	}
+	heap.Push(&m.due, deadline{at, k})
+}
+
+// appointment is for when a session is among the deadlines, and when its own is; 0 where there is none.
+func (m *memory) appointment(k key) (scheduled, due policies.Millis) {
+	if c := m.awake[k]; c != nil {
+		return c.scheduled, c.due
+	}
+	return m.shelf.appointment(k)
+}
+
+// postpone puts a session's deadline, which was taken out, back to where it has moved.
+func (m *memory) postpone(k key, due policies.Millis) {
+	if c := m.awake[k]; c != nil {
+		c.scheduled = due
+	} else {
+		m.shelf.schedule(k, due)
+	}
+	if due != 0 {
+		heap.Push(&m.due, deadline{due, k})
 	}
 }
 
@@ -121,15 +157,15 @@ func (m *memory) schedule(c *conversation) {
 // that a later batch has in hand are that one's.
 func (m *memory) settle(b *batch) {
 	for _, c := range b.sessions {
-		if max(c.touched, c.dirty) == b.number && !c.pending() {
-			delete(m.sessions, c.id)
+		if m.awake[c.key] == c && max(c.touched, c.dirty) == b.number && !c.pending() {
+			delete(m.awake, c.key)
 			c.state, c.frozen = nil, nil // it may wait in warm
 		}
 	}
 }
 
-// rest takes over the sessions of a batch that has been checked, and freezes those that were not touched
-// for the longest time, so that at most keep stay warm.
+// rest takes over the sessions of a batch that has been checked, and shelves those that were not touched
+// for the longest time, so that about keep stay warm.
 func (m *memory) rest(batch []*conversation, keep int) error {
 	for _, c := range batch {
 		if !c.warm {
@@ -141,15 +177,15 @@ func (m *memory) rest(batch []*conversation, keep int) error {
 	for len(m.warm) > 0 && len(m.warm)+len(again) > keep {
 		c := m.warm[0]
 		m.warm[0], m.warm = nil, m.warm[1:]
-		switch newest := max(c.touched, c.dirty); {
-		case m.sessions[c.id] != c:
+		newest := max(c.touched, c.dirty)
+		switch {
+		case m.awake[c.key] != c:
 			c.warm = false // forgotten
-		case newest > c.seen:
+		case newest > c.seen || !c.pending(): // the latter are about to be forgotten
 			c.seen = newest
 			again = append(again, c)
 		default:
-			c.warm = false
-			if err := c.freeze(); err != nil {
+			if err := m.freeze(c); err != nil {
 				return err
 			}
 		}
@@ -158,56 +194,80 @@ func (m *memory) rest(batch []*conversation, keep int) error {
 	return nil
 }
 
+// freeze puts a session onto the shelf.
+func (m *memory) freeze(c *conversation) (err error) {
+	if c.erased != nil { // rare, and more than the shelf keeps
+		c.warm = false
+		return nil
+	}
+	if c.frozen == nil {
+		if c.frozen, err = c.state.MarshalBinary(); err != nil {
+			return err
+		}
+	}
+	m.shelf.put(c)
+	delete(m.awake, c.key)
+	c.warm, c.state, c.frozen, c.tenures = false, nil, nil, nil // a batch may hold on to it
+	return nil
+}
+
 // overdue gives the sessions whose deadline is at or before now, soonest first and at most limit,
-// leaving out those of which the batch in hand has events.
+// leaving out those of which the batch in hand has events. The caller schedules each anew.
 func (m *memory) overdue(now policies.Millis, limit int, batch int64) []*conversation {
-	var out, all []*conversation
-	for len(out) < limit && len(m.due) > 0 && m.due[0].due <= now {
-		c := heap.Pop(&m.due).(*conversation)
-		all = append(all, c)
-		if c.touched != batch {
+	var out []*conversation
+	var later []deadline
+	for len(out) < limit && len(m.due) > 0 && m.due[0].at <= now {
+		d := heap.Pop(&m.due).(deadline)
+		scheduled, due := m.appointment(d.key)
+		switch {
+		case scheduled != d.at: // out of date
+		case due != d.at:
+			m.postpone(d.key, due)
+		default:
+			c := m.wake(d.key)
+			if c.touched == batch {
+				later = append(later, d)
+				continue
+			}
+			c.scheduled = 0
 			out = append(out, c)
 		}
 	}
-	for _, c := range all {
-		heap.Push(&m.due, c)
+	for _, d := range later {
+		heap.Push(&m.due, d)
 	}
 	return out
 }
 
-// deadlines is a min-heap by Due; of equal ones, by session id, so that the order is always the same.
-type deadlines []*conversation
+// staleDeadlines is how many deadlines may be out of date whatever there are: throwing them away looks at all.
+const staleDeadlines = 1 << 10
+
+// deadline is a moment at which to look at a session.
+type deadline struct {
+	at  policies.Millis
+	key key
+}
+
+// deadlines is a min-heap; equal ones are by key, so that the order is always the same.
+type deadlines []deadline
 
 func (d deadlines) Len() int { return len(d) }
 
 func (d deadlines) Less(i, j int) bool {
-	a, b := d[i], d[j]
-	if a.due != b.due {
-		return a.due < b.due
-	}
-	return a.id < b.id
+	return d[i].at < d[j].at || d[i].at == d[j].at && bytes.Compare(d[i].key[:], d[j].key[:]) < 0
 }
 
-func (d deadlines) Swap(i, j int) {
-	d[i], d[j] = d[j], d[i]
-	d[i].place, d[j].place = int32(i), int32(j)
-}
+func (d deadlines) Swap(i, j int) { d[i], d[j] = d[j], d[i] }
 
 // Push implements heap.Interface.
-func (d *deadlines) Push(x any) {
-	c := x.(*conversation)
-	c.place = int32(len(*d))
-	*d = append(*d, c)
-}
+func (d *deadlines) Push(x any) { *d = append(*d, x.(deadline)) }
 
 // Pop implements heap.Interface.
 func (d *deadlines) Pop() any {
 	old := *d
-	c := old[len(old)-1]
-	old[len(old)-1] = nil
+	last := old[len(old)-1]
 	*d = old[:len(old)-1]
-	c.place = -1
-	return c
+	return last
 }
 
 // loadOpen loads the partition's sessions that are open or have a deadline pending.
@@ -219,14 +279,14 @@ func (w *worker) loadOpen(ctx context.Context, m *memory) error {
 		}
 		m.add(c)
 		m.owed = append(m.owed, owed...)
-		return c.freeze()
+		return m.freeze(c)
 	})
 }
 
 // recall loads those of the sessions that the record has and memory has not, in one query. No batch that is
 // being written has events of them, for its sessions stay in memory until it is in the record.
 func (w *worker) recall(ctx context.Context, ids []string) error {
-	if len(ids) == 0 {
+	if ids = w.known.meet(ctx, ids); len(ids) == 0 {
 		return nil
 	}
 	return w.try(ctx, "look up sessions", func() error {
@@ -256,6 +316,15 @@ func (w *worker) recall(ctx context.Context, ids []string) error {
 // stands, so the fold goes on from them and withdraws what does not follow. Either way they are owed:
 // whether they were published is not known.
 func (w *worker) revive(ctx context.Context, s warehouse.Snapshot) (c *conversation, owed []warehouse.Finding, err error) {
+	if s.Session.Erased || w.erased[sessionOf{s.Session.Tenant, s.Session.SessionID}] {
+		if c, err = w.bare(ctx, &s.Session); err != nil {
+			return nil, nil, fmt.Errorf("session %s: %w", s.Session.SessionID, err)
+		}
+		if s.Session.Partition == w.partition {
+			c.redo = s.Session.LastOffset
+		}
+		return c, nil, nil
+	}
 	c = &conversation{id: s.Session.SessionID, state: new(session.State), frozen: s.Session.State, version: s.Session.Version, redo: -1}
 	if err := c.state.UnmarshalBinary(s.Session.State); err != nil {
 		w.log.Info("session is folded from its events", "session_id", s.Session.SessionID, "because", err)
@@ -285,6 +354,15 @@ func (w *worker) revive(ctx context.Context, s warehouse.Snapshot) (c *conversat
 	for rule, f := range c.state.Found {
 		if recorded[rule] < f.Version {
 			owed = append(owed, w.catalogue.findingRow(inspect.Change{Rule: rule, Finding: f.Finding, Version: f.Version, Standing: f.Standing}, c.state))
+		}
+	}
+	if c.redo >= w.unsealed {
+		// A crash came before the seal over the session's last events. Which of its findings no seal has cannot
+		// be seen; that one has a version twice does no harm.
+		for _, f := range s.Findings {
+			if int(f.Version) == c.state.Found[f.Rule].Version && !slices.ContainsFunc(owed, func(o warehouse.Finding) bool { return o.ID == f.ID }) {
+				owed = append(owed, f)
+			}
 		}
 	}
 	return c, owed, nil

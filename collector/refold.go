@@ -22,6 +22,9 @@ func (b *batch) events(ctx context.Context, c *conversation) ([]inspect.Placed, 
 			return nil
 		}
 		p, err := placed(row)
+		if err == nil && c.erased != nil {
+			p = emptied(p)
+		}
 		known[row.EventID] = true
 		out = append(out, p)
 		return err
@@ -96,6 +99,14 @@ func placed(r *warehouse.Interaction) (inspect.Placed, error) {
 
 // rebuilt folds a session from its stored events: its snapshot is of another version of the fold.
 func (w *worker) rebuilt(ctx context.Context, s *warehouse.Session) (*session.State, error) {
+	return w.fold(ctx, s, false)
+}
+
+func (w *worker) fold(ctx context.Context, s *warehouse.Session, erased bool) (*session.State, error) {
+	inspector := w.inspector
+	if erased {
+		inspector = inspector.Silent()
+	}
 	rows, err := w.Store.Events(ctx, s.Tenant, s.SessionID)
 	if err != nil {
 		return nil, err
@@ -106,8 +117,11 @@ func (w *worker) rebuilt(ctx context.Context, s *warehouse.Session) (*session.St
 		if err != nil {
 			return nil, err
 		}
+		if erased {
+			p = emptied(p)
+		}
 		at := event.Position{Topic: rows[i].Topic, Partition: rows[i].Partition, Offset: p.Offset}
-		if _, err := w.inspector.Next(ctx, state, p.Event, at, inOrder); err != nil {
+		if _, err := inspector.Next(ctx, state, p.Event, at, inOrder); err != nil {
 			return nil, err
 		}
 	}

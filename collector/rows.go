@@ -46,7 +46,7 @@ func newCatalogue(b *policies.Bundle) catalogue {
 }
 
 // interactionRow is an event as the record keeps it, with what its session is known to be by then.
-func interactionRow(e *event.Event, at event.Position, s *session.State, found signal.Set) warehouse.Interaction {
+func interactionRow(e *event.Event, at event.Position, s *session.State, found signal.Set, body string) warehouse.Interaction {
 	return warehouse.Interaction{
 		Tenant: s.Tenant, SessionID: s.ID, EventID: e.ID,
 		Topic: at.Topic, Partition: at.Partition, Offset: at.Offset, At: e.At,
@@ -54,7 +54,7 @@ func interactionRow(e *event.Event, at event.Position, s *session.State, found s
 		Channel: s.Facts.Channel, BusinessLine: s.Facts.BusinessLine,
 		BotVersion: s.Bot.Version, Jurisdiction: s.Facts.Jurisdiction,
 		Text: e.Text, TextBytes: e.TextBytes, Flags: e.Flags, Signals: found.Names(),
-		Body: event.Body(e), Labels: string(e.Labels), Extra: string(e.Extra),
+		Body: body, Labels: string(e.Labels), Extra: string(e.Extra),
 	}
 }
 
@@ -116,7 +116,7 @@ func (c catalogue) sessionRow(topic string, partition int, conv *conversation) (
 	if err != nil {
 		return warehouse.Session{}, fmt.Errorf("facts of session %s: %w", s.ID, err)
 	}
-	return warehouse.Session{
+	row := warehouse.Session{
 		Tenant: s.Tenant, SessionID: s.ID, Topic: topic, Partition: partition,
 		LastOffset: s.Last, Version: conv.version,
 		Opened: s.Facts.Opened, Closed: s.Facts.Closed, LastAt: s.Newest.At, Due: s.Due,
@@ -124,5 +124,9 @@ func (c catalogue) sessionRow(topic string, partition int, conv *conversation) (
 		Channel: s.Facts.Channel, BusinessLine: s.Facts.BusinessLine, Industry: s.Facts.Industry, Jurisdiction: s.Facts.Jurisdiction,
 		CustomerID: s.Customer, BotID: s.Bot.ID, BotVersion: s.Bot.Version,
 		Events: s.Count(), Facts: string(facts), NotAssessed: slices.Clone(s.NotAssessed), Revision: c.revision, State: state, Owners: owners,
-	}, nil
+	}
+	if conv.erased != nil {
+		conv.left(&row)
+	}
+	return row, nil
 }

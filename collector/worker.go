@@ -35,12 +35,14 @@ type worker struct {
 	*collector
 	*ruling   // what judges the batch in hand
 	gen       *kafka.Generation
+	known     *roster // nil: this process has not every partition
 	partition int
 	tail      *tail
 	log       *slog.Logger
 	health    *partitionHealth
 
 	position int64           // the next offset to be sealed
+	unsealed int64           // the first offset that no seal had when the partition was taken over
 	next     int64           // the next offset to be taken into a batch
 	seal     warehouse.Seal  // the seal before that; zero before the first
 	fence    int             // what our seals say as generation
@@ -54,13 +56,17 @@ type worker struct {
 	batches  int64     // begun
 	flight   *flight   // the batch that is being written; nil: none is
 	commit   time.Time // of the last offset commit
+
+	erasures int64              // how many there were when they were last asked for
+	erased   map[sessionOf]bool // by them, since this worker began
 }
 
 // newWorker makes the worker of one of so many partitions.
-func (c *collector) newWorker(gen *kafka.Generation, partition, of int) *worker {
+func (c *collector) newWorker(gen *kafka.Generation, known *roster, partition, of int) *worker {
 	return &worker{
-		collector: c, gen: gen, partition: partition, keepWarm: max(warmSessions/of, 1),
+		collector: c, gen: gen, known: known, partition: partition, keepWarm: max(warmSessions/of, 1),
 		tail:   newTail(c.transport, c.Brokers, c.Topic, partition),
+		erased: map[sessionOf]bool{},
 		log:    c.Log.With("topic", c.Topic, "partition", partition, "generation", gen.ID),
 		health: c.Health.partition(partition),
 	}
@@ -155,7 +161,13 @@ func (w *worker) takeOver(ctx context.Context) error {
 		return err
 	}
 	return w.try(ctx, "take the partition over", func() error {
+		defer w.known.takingOver()()
 		progress, err := w.Store.Progress(ctx, w.Topic)
+		if err != nil {
+			return err
+		}
+		// Before sessions are loaded: those that are erased meanwhile are forgotten with the first batch.
+		_, erasures, err := w.Keys.Erased(ctx, -1)
 		if err != nil {
 			return err
 		}
@@ -163,25 +175,29 @@ func (w *worker) takeOver(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
+		position := first
+		if s, ok := progress[w.partition]; ok {
+			position = s.Last + 1
+		}
+		w.unsealed = position
 		m := newMemory()
 		if err := w.loadOpen(ctx, m); err != nil {
 			return err
 		}
 		w.memory, w.held, w.end, w.quiet = m, nil, end, time.Time{}
+		w.erasures = erasures
 		// A group that was deleted counts its generations from 1 again, and ours must still be the
 		// higher one.
 		w.seal = progress[w.partition]
-		w.fence = int(w.gen.ID)
-		w.position = first
+		w.fence, w.position = int(w.gen.ID), position
 		if w.seal.ID != "" {
 			w.fence = max(w.fence, w.seal.Generation+1)
-			w.position = w.seal.Last + 1
 		} else if first > 0 {
 			w.log.Warn("the record of this partition begins where the broker's log does", "first_offset", first)
 		}
 		w.next, w.readTo = w.position, w.position
-		w.health.consuming(w.position, end, len(m.sessions))
-		w.log.Info("partition taken over", "position", w.position, "end", end, "open_sessions", len(m.sessions))
+		w.health.consuming(w.position, end, m.len())
+		w.log.Info("partition taken over", "position", w.position, "end", end, "open_sessions", m.len())
 		return nil
 	})
 }

@@ -35,7 +35,7 @@ func (s *Store) Snapshots(ctx context.Context, topic string, ids []string) ([]Sn
 		if len(known) == 0 {
 			continue
 		}
-		err = s.snapshots(ctx, "{ids:Array(String)}", "topic = {topic:String}", func(snap Snapshot) error {
+		err = s.snapshots(ctx, sessions, "{ids:Array(String)}", "topic = {topic:String}", func(snap Snapshot) error {
 			out = append(out, snap)
 			return nil
 		}, clickhouse.Named("ids", known), clickhouse.Named("topic", topic))
@@ -59,25 +59,43 @@ func (s *Store) known(ctx context.Context, ids []string) (out []string, err erro
 	return out, err
 }
 
+// openBlock is how many sessions a taker-over has in memory at once beside those it keeps, a few times over:
+// some megabytes. The server's default, 65,000, took a process with four partitions half a gigabyte.
+const openBlock = 4096
+
+// resumed is a session without its facts, which are most of its row and in its state too.
+var resumed = sessions.without("facts")
+
+// SessionHashes implements Reader. One thread of the server: nobody waits for it.
+func (s *Store) SessionHashes(ctx context.Context, each func(uint64)) error {
+	return s.each(ctx, "list sessions", "SELECT xxHash64(session_id) FROM sessions SETTINGS max_threads = 1", nil, func(rows driver.Rows) error {
+		var hash uint64
+		err := rows.Scan(&hash)
+		each(hash)
+		return err
+	})
+}
+
 // Open implements Reader. Snapshots come ordered by session and tenant; each may use the Store.
 func (s *Store) Open(ctx context.Context, topic string, partition int, each func(Snapshot) error) error {
 	// Any version that was pending makes a candidate: one byte a row is read to find them. Whether
 	// the newest version is pending is asked of the candidates alone.
 	const mine = "topic = {topic:String} AND partition = {partition:Int64}"
-	return s.snapshots(ctx,
+	ctx = clickhouse.Context(ctx, clickhouse.WithSettings(clickhouse.Settings{"max_block_size": openBlock}), clickhouse.WithBlockBufferSize(1))
+	return s.snapshots(ctx, resumed,
 		"(SELECT session_id FROM sessions PREWHERE pending WHERE "+mine+")", mine+" AND pending", each,
 		clickhouse.Named("topic", topic), clickhouse.Named("partition", int64(partition)))
 }
 
 // snapshots streams the sessions with an id in a set that meet a condition, each with its findings.
 // Both come in the order of their tables and are merged on the way.
-func (s *Store) snapshots(ctx context.Context, set, condition string, each func(Snapshot) error, args ...any) error {
+func (s *Store) snapshots(ctx context.Context, t table[Session], set, condition string, each func(Snapshot) error, args ...any) error {
 	found, err := s.conn.Query(ctx, newest(findings, "finding_id", set)+" ORDER BY session_id, finding_id", args...)
 	if err != nil {
 		return fmt.Errorf("read findings: %w", err)
 	}
 	defer found.Close()
-	rows, err := s.conn.Query(ctx, newest(sessions, "tenant", set)+" AND "+condition+" ORDER BY session_id, tenant", args...)
+	rows, err := s.conn.Query(ctx, newest(t, "tenant", set)+" AND "+condition+" ORDER BY session_id, tenant", args...)
 	if err != nil {
 		return fmt.Errorf("read sessions: %w", err)
 	}
@@ -87,7 +105,7 @@ func (s *Store) snapshots(ctx context.Context, set, condition string, each func(
 	var of []Finding // of the current session id, for all tenants
 	for id := (*string)(nil); rows.Next(); {
 		var snap Snapshot
-		if err := sessions.scan(rows, &snap.Session); err != nil {
+		if err := t.scan(rows, &snap.Session); err != nil {
 			return err
 		}
 		if id == nil || *id != snap.Session.SessionID {

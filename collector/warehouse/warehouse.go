@@ -45,10 +45,14 @@ type Reader interface {
 	// Progress returns the newest standing seal of each partition of a topic.
 	Progress(ctx context.Context, topic string) (map[int]Seal, error)
 	// Open streams the snapshots of a partition's sessions that are open or have a deadline
-	// pending, with the findings that stand in the record for each.
+	// pending, with the findings that stand in the record for each. Of a session all but its
+	// Facts is filled in, which are in its State.
 	Open(ctx context.Context, topic string, partition int, each func(Snapshot) error) error
 	// Snapshots returns the sessions of a topic that exist among ids.
 	Snapshots(ctx context.Context, topic string, ids []string) ([]Snapshot, error)
+	// SessionHashes streams the xxHash64 of the id of every session that there is when it is called, of all topics,
+	// in no order and some more than once.
+	SessionHashes(ctx context.Context, each func(uint64)) error
 	// Events returns a session's stored interactions ordered by (ts, offset).
 	Events(ctx context.Context, tenant, sessionID string) ([]Interaction, error)
 }
@@ -135,6 +139,7 @@ type Session struct {
 	Revision                                      string
 	State                                         []byte // the fold's snapshot, opaque here
 	Owners                                        string // whose its events are, as the collector writes it, opaque here
+	Erased                                        bool   // its person was erased: nothing judges it any more
 	Deleted                                       bool   // moved to another tenant; needs a new Version
 }
 

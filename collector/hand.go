@@ -1,0 +1,52 @@
+package collector
+
+import (
+	"context"
+	"runtime"
+
+	"golang.org/x/sync/semaphore"
+)
+
+const (
+	// messageWeight is what a message takes up in memory beside itself while it is in hand, as event, rows, leaf and
+	// columns of inserts, in bytes: measured with messages of 272 bytes.
+	messageWeight = 4 << 10
+	// batchWeight is that of a batch of DefaultBatchMessages such.
+	batchWeight = DefaultBatchMessages * (messageWeight + 320)
+	// firedWeight is what a session takes up of which a deadline fires: its state, that comes from the shelf, and its row.
+	firedWeight = 8 << 10
+	// firedPart is the part of a batch's messages up to which it fires deadlines. A million sessions that were
+	// opened within minutes are due within minutes too.
+	firedPart = 8
+)
+
+// hand bounds what all workers of a process have in hand together, whatever the number of partitions: one batch
+// that is checked for each processor, and one more, so that one is being written meanwhile. A batch
+// that waits for its turn has been read and nothing else.
+type hand struct {
+	most int64
+	held *semaphore.Weighted
+}
+
+func newHand() *hand {
+	most := int64(runtime.GOMAXPROCS(0)+1) * batchWeight
+	return &hand{most, semaphore.NewWeighted(most)}
+}
+
+// take waits until a run may be taken in hand. What is there never waits for anything else in hand, so that every
+// run has its turn. What take returns is to be given to free, once.
+func (h *hand) take(ctx context.Context, r run) (weight int64, err error) {
+	for _, m := range r.messages {
+		weight += messageWeight + int64(len(m.key)+len(m.value))
+	}
+	weight = min(weight, h.most) // a larger one goes alone
+	return weight, h.held.Acquire(ctx, weight)
+}
+
+// takeFired is take for a batch of deadlines.
+func (h *hand) takeFired(ctx context.Context, deadlines int) (weight int64, err error) {
+	weight = min(int64(deadlines)*firedWeight, h.most)
+	return weight, h.held.Acquire(ctx, weight)
+}
+
+func (h *hand) free(weight int64) { h.held.Release(weight) }
