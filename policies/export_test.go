@@ -3,6 +3,7 @@ package policies
 import (
 	"context"
 	"reflect"
+	"slices"
 	"unsafe"
 
 	"github.com/open-policy-agent/opa/v1/ast"
@@ -42,6 +43,32 @@ func Unguarded(ctx context.Context, b *Bundle) (*Engine, error) {
 		v.guards[i] = guards{{{condition: open{}}}, {{condition: open{}}}, {{condition: open{}}}}
 	}
 	return e, nil
+}
+
+// Judged is what the guard of each rule says that adds to a topic's not_assessable, by the rule's reason: -1 it
+// does not hold, 1 it does, 0 only OPA can tell.
+func (e *Engine) Judged(topic string, in *Input) map[string]int {
+	v, err := e.variant(noOverrides)
+	if err != nil {
+		panic(err)
+	}
+	facts, tenant := e.bundle.completed(in), e.bundle.tenants.of(in.Tenant)
+	s := &scene{roots: rootsOf(facts, tenant), facts: facts, tenant: tenant, calendars: &e.bundle.tenants.calendars, now: in.Now}
+	s.present = v.present.of(s.roots[inFacts])
+	said := map[string]int{}
+	for i, t := range e.bundle.topics {
+		if t.path != topic {
+			continue
+		}
+		for _, g := range v.guards[i][slices.Index(resultSets, notAssessableSet)] {
+			if g.needs&^s.present != 0 {
+				said[g.says.Reason] = int(no)
+			} else {
+				said[g.says.Reason] = int(g.condition.judge(s))
+			}
+		}
+	}
+	return said
 }
 
 // Misplaced names the fields of facts that the way by offsets leads elsewhere than reflection, and says how

@@ -131,6 +131,16 @@ type atMost struct{ c condition }
 
 func (a atMost) judge(s *scene) judgement { return min(a.c.judge(s), maybe) }
 
+// provided is a condition about which nothing is known unless others hold.
+type provided struct{ that, c condition }
+
+func (p provided) judge(s *scene) judgement {
+	if p.that.judge(s) != yes {
+		return maybe
+	}
+	return p.c.judge(s)
+}
+
 // some holds where the condition does for an element of a list. Its elements stand at a depth that is
 // known when the condition is read; what stood there before stands there again afterwards, so that what a
 // named rule goes through does not disturb the lists around it.

@@ -1,7 +1,6 @@
 package policies
 
 import (
-	"maps"
 	"reflect"
 	"slices"
 
@@ -55,7 +54,7 @@ func (r reader) guarded(set string, rule *ast.Rule, c setting) guarded {
 
 // constantMember is what a rule adds to not_assessable, where that is written out in it.
 func constantMember(set string, rule *ast.Rule) *NotAssessable {
-	if set != notAssessableSet || !rule.Head.Key.IsGround() || rule.Head.Key.Value.(ast.Object).Len() != 2 {
+	if set != notAssessableSet || !ast.IsConstant(rule.Head.Key.Value) || rule.Head.Key.Value.(ast.Object).Len() != 2 {
 		return nil
 	}
 	id, ok1 := headField(rule, "id")
@@ -76,17 +75,10 @@ type reader struct {
 // body is the condition of a body. A list of facts that it goes through takes in what follows, and at
 // last what end says of the setting in which the rule's head stands; nil says nothing.
 func (r reader) body(b ast.Body, c setting, end func(setting) condition) condition {
-	c.known, c.other = maps.Clone(c.known), maps.Clone(c.other)
-	if c.known == nil {
-		c.known = map[ast.Var]place{}
-	}
-	if c.other == nil {
-		c.other = map[ast.Var]bool{}
-	}
+	c = c.apart()
 	for _, e := range b {
 		for _, v := range assigned(e) {
-			delete(c.known, v)
-			c.other[v] = true
+			c.forget(v)
 		}
 	}
 	return r.rest(b, c, end)
@@ -100,6 +92,12 @@ func (r reader) rest(b ast.Body, c setting, end func(setting) condition) conditi
 			delete(c.other, v)
 			c.known[v] = p
 			conditions = append(conditions, &defined{p, false})
+			continue
+		}
+		if v, o, ok := r.computes(e, c); ok {
+			delete(c.other, v)
+			c.values[v] = o
+			conditions = append(conditions, &comes{o})
 			continue
 		}
 		if v, group, ok := c.goesThroughGroup(e); ok {
@@ -129,8 +127,7 @@ func (r reader) fieldByField(group place, v ast.Var, b ast.Body, c setting, end 
 	}
 	var one anyOf
 	for n := range of.NumField() {
-		inner := c
-		inner.known, inner.other = maps.Clone(c.known), maps.Clone(c.other)
+		inner := c.apart()
 		delete(inner.other, v)
 		inner.known[v] = group.within(n)
 		one = append(one, r.rest(b, inner, end))
@@ -147,8 +144,14 @@ func (r reader) expression(e *ast.Expr, c setting) condition {
 	if !e.Negated {
 		return found
 	}
-	if terms, ok := e.Terms.([]*ast.Term); ok && slices.ContainsFunc(terms[1:], isCall) {
-		return atMost{not{found}} // the call may be made outside the not, and then has to be defined
+	terms, ok := e.Terms.([]*ast.Term)
+	if ok && slices.ContainsFunc(terms[1:], isMade) {
+		return atMost{not{found}} // it may be made outside the not, and then all that is in it has to be there
+	}
+	if ok && slices.ContainsFunc(terms[1:], isSought) {
+		// What is called or looked up may be outside the not, and then has to be there.
+		sought := slices.DeleteFunc(slices.Clone(terms[1:]), func(t *ast.Term) bool { return !isSought(t) })
+		return provided{r.given(sought, c), not{found}}
 	}
 	return not{found}
 }
@@ -196,8 +199,8 @@ func (r reader) every(e *ast.Every, c setting) condition {
 	if !found || rest != 0 || list.of.Kind() != reflect.Slice || !isVar || e.Key != nil || c.depth >= maxDepth {
 		return open{}
 	}
+	c = c.apart()
 	c.depth++
-	c.known, c.other = maps.Clone(c.known), maps.Clone(c.other)
 	c.known[v] = list.elementOf(c.depth)
 	return all{&defined{list, false}, not{&some{list, c.depth, not{r.body(e.Body, c, nil)}, false}}}
 }
@@ -217,6 +220,9 @@ func (r reader) stands(t *ast.Term, c setting) condition {
 	}
 	if name, whole := c.ruleNamed(t); name != "" {
 		if found, ok := r.firstOf(t, name); ok {
+			return found
+		}
+		if found, ok := r.lookedUp(t, name, c); ok {
 			return found
 		}
 		found := r.rule(name)
@@ -269,6 +275,26 @@ func (r reader) firstOf(t *ast.Term, name string) (condition, bool) {
 	}), true
 }
 
+// lookedUp reads table[x] of a rule that is a table of constants.
+func (r reader) lookedUp(t *ast.Term, name string, c setting) (condition, bool) {
+	ref, _ := t.Value.(ast.Ref)
+	rules := r.rules[name]
+	if len(ref) != 2 || len(rules) != 1 || len(rules[0].Head.Args) > 0 || rules[0].Default || rules[0].Else != nil ||
+		rules[0].Head.Value == nil || !ast.IsConstant(rules[0].Head.Value.Value) || !always(rules[0].Body) {
+		return nil, false
+	}
+	table, isTable := rules[0].Head.Value.Value.(ast.Object)
+	key, plain := r.operand(ref[1], c)
+	if !isTable || !plain {
+		return nil, false
+	}
+	var among anyOf
+	table.Foreach(func(k, _ *ast.Term) {
+		among = append(among, compared(key, relations["equal"], constantOperand(k.Value)))
+	})
+	return atMost{among}, true // what stands there may be false
+}
+
 // counted reads count(x) > 0 and count(x) == 0 of a set that rules make.
 func (r reader) counted(terms []*ast.Term, c setting) (condition, bool) {
 	if len(terms) != 3 || !terms[2].Equal(ast.IntNumberTerm(0)) {
@@ -303,7 +329,7 @@ func (r reader) call(terms []*ast.Term, c setting) (condition, bool) {
 	var alternatives anyOf
 	for _, rule := range r.rules[name] {
 		for one := rule; one != nil; one = one.Else {
-			inner, ok := c.inside(name, one, terms[1:])
+			inner, ok := r.inside(c, name, one, terms[1:])
 			if !ok || one.Default {
 				return nil, false
 			}
@@ -321,7 +347,7 @@ func (r reader) call(terms []*ast.Term, c setting) (condition, bool) {
 // value is made of is there.
 func (r reader) defined(one *ast.Rule, c setting) condition {
 	value := one.Head.Value
-	if value == nil || value.IsGround() {
+	if value == nil || ast.IsConstant(value.Value) {
 		return r.body(one.Body, c, nil)
 	}
 	return r.body(one.Body, c, func(c setting) condition { return r.there([]*ast.Term{value}, c) })
@@ -334,7 +360,11 @@ func (r reader) given(terms []*ast.Term, c setting) condition {
 		switch p, rest, ok := c.find(t); {
 		case ok && rest == 0:
 			found = append(found, &defined{p, false})
-		case !t.IsGround() || isCall(t):
+		case !ast.IsConstant(t.Value):
+			if o, ok := r.operand(t, c); ok {
+				found = append(found, &comes{o})
+				continue
+			}
 			found = append(found, r.there([]*ast.Term{t}, c))
 		}
 	}
@@ -375,6 +405,9 @@ func (r reader) there(terms []*ast.Term, c setting) condition {
 				ref, isRef := x.Value.(ast.Ref)
 				if isRef && len(ref) > 1 {
 					found = append(found, r.members(ref[0], c)) // [… | …][0]
+					if isCall(ref[0]) {
+						found = append(found, r.there(ref[:1], c))
+					}
 				}
 				if p, rest, ok := c.find(x); ok { // it may be false, and is there all the same
 					found = append(found, r.reached(x, p, rest))
@@ -398,12 +431,17 @@ func (r reader) there(terms []*ast.Term, c setting) condition {
 func (r reader) members(t *ast.Term, c setting) condition {
 	switch v := t.Value.(type) {
 	case *ast.ArrayComprehension:
-		return atMost{r.body(v.Body, c, nil)}
+		return r.comprehended(v.Body, v.Term, c)
 	case *ast.SetComprehension:
-		return atMost{r.body(v.Body, c, nil)}
+		return r.comprehended(v.Body, v.Term, c)
 	case *ast.ObjectComprehension:
 		return atMost{r.body(v.Body, c, nil)}
+	case ast.Set:
+		return atMost{r.there(v.Slice(), c)}
 	case ast.Call:
+		if v[0].Value.String() == ast.Or.Name {
+			return atMost{anyOf{r.members(v[1], c), r.members(v[2], c)}}
+		}
 		return r.collected(v, c)
 	}
 	if p, rest, ok := c.find(t); ok && rest == 0 && p.of.Kind() == reflect.Slice {
@@ -423,21 +461,28 @@ func (r reader) members(t *ast.Term, c setting) condition {
 	return alternatives
 }
 
-// collected is the condition under which a function that only collects gives something.
+// comprehended is the condition under which a comprehension has a member: its body holds, and what the
+// member is made of is there.
+func (r reader) comprehended(b ast.Body, member *ast.Term, c setting) condition {
+	return atMost{r.body(b, c, func(c setting) condition { return r.member(member, c) })}
+}
+
+// collected is the condition under which a function that only collects gives something: one of its bodies
+// holds, and what that gives has a member.
 func (r reader) collected(call ast.Call, c setting) condition {
 	name, whole := c.ruleNamed(call[0])
 	if name == "" || !whole || len(r.rules[name]) != 1 {
 		return open{}
 	}
-	rule := r.rules[name][0]
-	inner, ok := c.inside(name, rule, call[1:])
-	if !ok || rule.Default || rule.Else != nil || rule.Head.Value == nil || !always(rule.Body) {
-		return open{}
+	var alternatives anyOf
+	for one := r.rules[name][0]; one != nil; one = one.Else {
+		inner, ok := r.inside(c, name, one, call[1:])
+		if !ok || one.Default || one.Head.Value == nil {
+			return open{}
+		}
+		alternatives = append(alternatives, r.body(one.Body, inner, func(c setting) condition { return r.members(one.Head.Value, c) }))
 	}
-	if list, ok := rule.Head.Value.Value.(*ast.ArrayComprehension); ok {
-		return atMost{r.body(list.Body, inner, nil)}
-	}
-	return open{}
+	return atMost{alternatives}
 }
 
 // member is the condition that a member of a set can be made: a value, or a row of values, that are
@@ -454,7 +499,7 @@ func (r reader) member(key *ast.Term, c setting) condition {
 		switch {
 		case ok && rest == 0:
 			found = append(found, &defined{p, false})
-		case !t.IsGround() || isCall(t):
+		case !ast.IsConstant(t.Value):
 			return r.there([]*ast.Term{key}, c)
 		}
 	}

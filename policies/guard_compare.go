@@ -120,8 +120,22 @@ func (a *against) judge(s *scene) judgement {
 	return a.relation.says(a.reads.of(at), a.constant)
 }
 
+// comes holds where an operand is there.
+type comes struct{ operand }
+
+func (c *comes) judge(s *scene) judgement {
+	v, there := c.scalar(s)
+	switch {
+	case !there:
+		return no
+	case v.kind == unclear:
+		return maybe
+	}
+	return yes
+}
+
 // operand is one side of a comparison: a value, the length of a list, the moment, a constant, a
-// calculation of two of those, so many working days after one, or one or another as conditions say.
+// calculation of two of those, so many working days after one, the most or least of some, or one or another as conditions say.
 type operand struct {
 	place       *place
 	reads       kindRead
@@ -130,7 +144,9 @@ type operand struct {
 	constant    *scalar
 	calculation *calculation
 	deadline    *deadline
+	extreme     *extreme
 	choice      alternatives
+	closed      bool // only OPA knows it
 }
 
 func operandAt(p place) operand {
@@ -157,8 +173,12 @@ func (o *operand) scalar(s *scene) (v scalar, there bool) {
 		return o.calculation.scalar(s)
 	case o.deadline != nil:
 		return o.deadline.scalar(s)
+	case o.extreme != nil:
+		return o.extreme.scalar(s)
 	case o.choice != nil:
 		return o.choice.scalar(s)
+	case o.closed:
+		return scalar{}, true
 	}
 	at := o.place.find(&s.roots)
 	if at == nil {
@@ -175,7 +195,7 @@ func (o *operand) scalar(s *scene) (v scalar, there bool) {
 // calculation is done as Rego does it, as long as the numbers are ones that moments and lengths of time
 // are made of.
 type calculation struct {
-	op          string // plus, minus, mul
+	op          string // plus, minus, mul, rem
 	left, right operand
 }
 
@@ -202,6 +222,8 @@ func (c *calculation) scalar(s *scene) (v scalar, there bool) {
 		return scalar{kind: number, n: a.n - b.n}, true
 	case c.op == "mul" && within(largestFactor):
 		return scalar{kind: number, n: a.n * b.n}, true
+	case c.op == "rem" && within(largestTerm) && b.n > 0:
+		return scalar{kind: number, n: a.n % b.n}, true
 	}
 	return scalar{}, true
 }
@@ -224,7 +246,30 @@ func (d *deadline) scalar(s *scene) (v scalar, there bool) {
 	return scalar{kind: number, n: calendar.DaysAfter(time.UnixMilli(at.n), d.n).UnixMilli()}, true
 }
 
-// alternatives are what a function gives whose bodies are a chain of else: the value of the first that holds.
+// extreme is the most or the least of numbers.
+type extreme struct {
+	most bool
+	of   []operand
+}
+
+func (x *extreme) scalar(s *scene) (v scalar, there bool) {
+	unsure := false
+	for i := range x.of {
+		one, there := x.of[i].scalar(s)
+		if !there {
+			return scalar{}, false
+		}
+		if unsure = unsure || one.kind != number; i == 0 || x.most == (one.n > v.n) {
+			v = one
+		}
+	}
+	if unsure {
+		return scalar{}, true
+	}
+	return v, true
+}
+
+// alternatives are what a function or a rule gives that has several bodies: the value of the first that holds.
 type alternatives []way
 
 type way struct {

@@ -75,6 +75,7 @@ const (
 	readsTruth
 	readsInt
 	readsMillis
+	readsFloat // clear where it is a whole number
 	readsWord
 	readsLength    // of a list
 	readsComposite // an object or a list, of which it is only known that it is one
@@ -92,6 +93,8 @@ func readingOf(t reflect.Type) (r kindRead, pointed bool) {
 		r = readsInt
 	case reflect.Int64:
 		r = readsMillis
+	case reflect.Float64:
+		r = readsFloat
 	case reflect.String:
 		r = readsWord
 	case reflect.Slice, reflect.Struct:
@@ -112,6 +115,11 @@ func (r kindRead) of(at unsafe.Pointer) scalar {
 		return scalar{kind: number, n: int64(*(*int)(at))}
 	case readsMillis:
 		return scalar{kind: number, n: *(*int64)(at)}
+	case readsFloat:
+		x := *(*float64)(at)
+		if n := int64(x); float64(n) == x && n >= -largestTerm && n <= largestTerm {
+			return scalar{kind: number, n: n}
+		}
 	case readsWord:
 		return scalar{kind: word, s: *(*string)(at)}
 	case readsLength:

@@ -103,9 +103,11 @@ func cost(c condition) (sum int) {
 		return sum
 	case not:
 		return cost(c.c)
+	case provided:
+		return cost(c.that) + cost(c.c)
 	case *some:
 		return costOfList + cost(c.of)
-	case *comparison:
+	case *comparison, *comes:
 		return 3
 	case *moment:
 		return costOfNotes
@@ -151,6 +153,8 @@ func needs(c condition) (f Fields) {
 		f = c.left.passes() | c.right.passes()
 	case *moment:
 		f = c.at.passes()
+	case *comes:
+		f = c.passes()
 	case *against:
 		f = c.place.passes()
 		if c.atZero() == no {

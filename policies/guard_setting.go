@@ -1,6 +1,7 @@
 package policies
 
 import (
+	"maps"
 	"reflect"
 
 	"github.com/open-policy-agent/opa/v1/ast"
@@ -9,11 +10,13 @@ import (
 // setting is where an expression stands.
 type setting struct {
 	topic string // data.mingjian.<pack>.<topic>
-	// known are the variables that stand for a place; of others in the body only OPA knows.
-	known map[ast.Var]place
-	other map[ast.Var]bool
-	depth int  // lists gone through
-	each  bool // every element of a list counts, not only whether there is one
+	// known are the variables that stand for a place, values those that stand for what is computed from
+	// places; of others in the body only OPA knows.
+	known  map[ast.Var]place
+	values map[ast.Var]operand
+	other  map[ast.Var]bool
+	depth  int  // lists gone through
+	each   bool // every element of a list counts, not only whether there is one
 }
 
 // assigned are the variables that an expression makes.
@@ -51,12 +54,34 @@ func (c setting) alias(e *ast.Expr) (v ast.Var, p place, ok bool) {
 	return v, p, isVar && found && rest == 0
 }
 
+// apart is the setting with variables of its own.
+func (c setting) apart() setting {
+	c.known, c.values, c.other = maps.Clone(c.known), maps.Clone(c.values), maps.Clone(c.other)
+	if c.known == nil {
+		c.known = map[ast.Var]place{}
+	}
+	if c.values == nil {
+		c.values = map[ast.Var]operand{}
+	}
+	if c.other == nil {
+		c.other = map[ast.Var]bool{}
+	}
+	return c
+}
+
+// forget makes a variable one of which only OPA knows.
+func (c setting) forget(v ast.Var) {
+	delete(c.known, v)
+	delete(c.values, v)
+	c.other[v] = true
+}
+
 // inside is the setting of a function of the rules that is called with arguments.
-func (c setting) inside(name string, rule *ast.Rule, args []*ast.Term) (inner setting, ok bool) {
+func (r reader) inside(c setting, name string, rule *ast.Rule, args []*ast.Term) (inner setting, ok bool) {
 	if len(rule.Head.Args) != len(args) {
 		return inner, false
 	}
-	inner = setting{topic: topicOf(name), known: map[ast.Var]place{}, other: map[ast.Var]bool{}, depth: c.depth}
+	inner = setting{topic: topicOf(name), known: map[ast.Var]place{}, values: map[ast.Var]operand{}, other: map[ast.Var]bool{}, depth: c.depth}
 	for i, arg := range rule.Head.Args {
 		v, isVar := arg.Value.(ast.Var)
 		if !isVar {
@@ -64,6 +89,8 @@ func (c setting) inside(name string, rule *ast.Rule, args []*ast.Term) (inner se
 		}
 		if p, rest, ok := c.find(args[i]); ok && rest == 0 {
 			inner.known[v] = p
+		} else if o, ok := r.operand(args[i], c); ok {
+			inner.values[v] = o
 		} else {
 			inner.other[v] = true
 		}
@@ -113,6 +140,26 @@ func isCall(t *ast.Term) bool {
 	return ok
 }
 
+// isSought reports whether a term is called or looked up, elsewhere than in the input.
+func isSought(t *ast.Term) bool {
+	switch v := t.Value.(type) {
+	case ast.Call, ast.Var:
+		return true
+	case ast.Ref:
+		return !v[0].Equal(ast.InputRootDocument)
+	}
+	return false
+}
+
+// isMade reports whether a term is a collection that holds more than constants.
+func isMade(t *ast.Term) bool {
+	switch t.Value.(type) {
+	case *ast.Array, ast.Set, ast.Object:
+		return !ast.IsConstant(t.Value)
+	}
+	return false
+}
+
 var (
 	nowRef    = ast.MustParseRef("input.now")
 	tenantRef = ast.MustParseRef("input.tenant")
@@ -123,7 +170,9 @@ var (
 func (c setting) ruleNamed(t *ast.Term) (name string, whole bool) {
 	switch v := t.Value.(type) {
 	case ast.Var:
-		if _, known := c.known[v]; known || c.other[v] || v.IsWildcard() {
+		_, known := c.known[v]
+		_, computed := c.values[v]
+		if known || computed || c.other[v] || v.IsWildcard() {
 			return "", false
 		}
 		return c.topic + "." + string(v), true

@@ -50,6 +50,10 @@ func (r reader) operand(t *ast.Term, c setting) (o operand, ok bool) {
 	switch v := t.Value.(type) {
 	case ast.Null, ast.Boolean, ast.Number, ast.String:
 		return constantOperand(v), true
+	case ast.Var:
+		if o, ok := c.values[v]; ok {
+			return o, true
+		}
 	case ast.Call:
 		if n, ok := arithmetic(v); ok {
 			return constantOperand(n), true
@@ -65,23 +69,99 @@ func (r reader) operand(t *ast.Term, c setting) (o operand, ok bool) {
 		if o, ok := r.deadline(v, c); ok {
 			return o, true
 		}
+		if o, ok := r.extreme(v, c); ok {
+			return o, true
+		}
 		return r.returned(v, c)
 	case ast.Ref:
 		if v.Equal(nowRef) {
 			return operand{now: true}, true
 		}
 	}
-	p, rest, ok := c.find(t)
-	if !ok || rest != 0 {
-		return o, false
+	if p, rest, ok := c.find(t); ok {
+		return operandAt(p), rest == 0
 	}
-	return operandAt(p), true
+	return r.valued(t, c)
 }
 
-// computed reads a sum, difference or product of two operands.
+// valued reads what a rule without arguments gives, or one part of that where it is a list: what the
+// first of its bodies that holds says, and the default last.
+func (r reader) valued(t *ast.Term, c setting) (o operand, ok bool) {
+	name, whole := c.ruleNamed(t)
+	part := -1
+	if ref, isRef := t.Value.(ast.Ref); name != "" && !whole && isRef {
+		n, isNumber := ref[len(ref)-1].Value.(ast.Number)
+		at, isInt := n.Int()
+		if !isNumber || !isInt || at < 0 || len(ref) != 2 {
+			return o, false
+		}
+		part = at
+	}
+	var ways, otherwise alternatives
+	for _, rule := range r.rules[name] {
+		value := rule.Head.Value
+		if len(rule.Head.Args) > 0 || rule.Head.Key != nil || rule.Else != nil || value == nil || len(rule.Head.Ref()) != 1 {
+			return o, false
+		}
+		if list, isList := value.Value.(*ast.Array); part >= 0 && isList && part < list.Len() {
+			value = list.Elem(part)
+		} else if part >= 0 {
+			return o, false
+		}
+		inner := setting{topic: topicOf(name)}.apart()
+		for _, e := range rule.Body {
+			for _, v := range assigned(e) {
+				inner.forget(v) // they have a value while the body is gone through, and no longer
+			}
+		}
+		given, readable := r.operand(value, inner)
+		if !readable {
+			given = operand{closed: true}
+		}
+		if ok = ok || readable; rule.Default {
+			otherwise = append(otherwise, way{all{}, given})
+			continue
+		}
+		ways = append(ways, way{simplified(r.body(rule.Body, setting{topic: topicOf(name)}, nil)), given})
+	}
+	return operand{choice: append(ways, otherwise...)}, ok
+}
+
+// extreme reads max([a, b]) and min([a, b]).
+func (r reader) extreme(call ast.Call, c setting) (o operand, ok bool) {
+	name := call[0].Value.String()
+	if len(call) != 2 || name != "max" && name != "min" {
+		return o, false
+	}
+	list, ok := call[1].Value.(*ast.Array)
+	if !ok || list.Len() == 0 {
+		return o, false
+	}
+	x := &extreme{most: name == "max"}
+	for i := range list.Len() {
+		one, plain := r.operand(list.Elem(i), c)
+		if !plain {
+			return o, false
+		}
+		x.of = append(x.of, one)
+	}
+	return operand{extreme: x}, true
+}
+
+// computes reads x := <what is computed from places>.
+func (r reader) computes(e *ast.Expr, c setting) (v ast.Var, o operand, ok bool) {
+	if !e.IsAssignment() || e.Negated || len(e.With) > 0 {
+		return "", o, false
+	}
+	v, isVar := e.Operand(0).Value.(ast.Var)
+	o, ok = r.operand(e.Operand(1), c)
+	return v, o, isVar && ok
+}
+
+// computed reads a sum, difference, product or remainder of two operands.
 func (r reader) computed(call ast.Call, c setting) (o operand, ok bool) {
 	op := call[0].Value.String()
-	if len(call) != 3 || op != "plus" && op != "minus" && op != "mul" {
+	if len(call) != 3 || op != "plus" && op != "minus" && op != "mul" && op != "rem" {
 		return o, false
 	}
 	left, ok1 := r.operand(call[1], c)
@@ -99,7 +179,7 @@ func (r reader) returned(call ast.Call, c setting) (o operand, ok bool) {
 	}
 	var ways alternatives
 	for one := r.rules[name][0]; one != nil; one = one.Else {
-		inner, ok := c.inside(name, one, call[1:])
+		inner, ok := r.inside(c, name, one, call[1:])
 		if !ok || one.Default || one.Head.Value == nil || len(inner.other) > 0 {
 			return o, false
 		}
@@ -110,6 +190,11 @@ func (r reader) returned(call ast.Call, c setting) (o operand, ok bool) {
 		})
 		for v := range inner.known {
 			if !parts[v] {
+				return o, false
+			}
+		}
+		for v, o := range inner.values {
+			if !parts[v] && o.constant == nil {
 				return o, false
 			}
 		}

@@ -25,13 +25,16 @@ const (
 	writeChunk = 24
 )
 
+// sessionPrefix begins the name of an owner of whom only the session is known.
+const sessionPrefix = "s:"
+
 // person is an owner as the tables name it.
 func person(o original.Owner) string {
 	switch {
 	case o.Customer != "":
 		return "c:" + o.Customer
 	case o.Session != "":
-		return "s:" + o.Session
+		return sessionPrefix + o.Session
 	}
 	return "t:" + o.Topic
 }
@@ -105,14 +108,25 @@ func (v *Vault) remember(ctx context.Context, owners []original.Owner) (keys []o
 // shelf is a tenant's month.
 type shelf struct{ tenant, month string }
 
+// owned is an owner with what the tables name it, which is asked for more often than it should be made.
+type owned struct {
+	original.Owner
+	person string
+}
+
 // shelves sorts owners that got has no key of by tenant and month, and each month's by person. Two
 // processes that make the same keys then wait for each other's rows in one order, and not in a circle.
-func shelves(owners []original.Owner, got map[original.Owner]original.Key) iter.Seq2[shelf, []original.Owner] {
-	missing := slices.DeleteFunc(slices.Clone(owners), func(o original.Owner) bool { _, ok := got[o]; return ok })
-	slices.SortFunc(missing, func(a, b original.Owner) int {
-		return cmp.Or(strings.Compare(a.Tenant, b.Tenant), strings.Compare(a.Month, b.Month), strings.Compare(person(a), person(b)))
+func shelves(owners []original.Owner, got map[original.Owner]original.Key) iter.Seq2[shelf, []owned] {
+	missing := make([]owned, 0, len(owners))
+	for _, o := range owners {
+		if _, ok := got[o]; !ok {
+			missing = append(missing, owned{o, person(o)})
+		}
+	}
+	slices.SortFunc(missing, func(a, b owned) int {
+		return cmp.Or(strings.Compare(a.Tenant, b.Tenant), strings.Compare(a.Month, b.Month), strings.Compare(a.person, b.person))
 	})
-	return func(yield func(shelf, []original.Owner) bool) {
+	return func(yield func(shelf, []owned) bool) {
 		for len(missing) > 0 {
 			at := shelf{missing[0].Tenant, missing[0].Month}
 			n := 1
@@ -148,12 +162,12 @@ func (v *Vault) read(ctx context.Context, tx *store.Tx, owners []original.Owner,
 	return nil
 }
 
-func readSome(ctx context.Context, tx *store.Tx, at shelf, by *[original.KeySize]byte, owners []original.Owner, got map[original.Owner]original.Key) error {
+func readSome(ctx context.Context, tx *store.Tx, at shelf, by *[original.KeySize]byte, owners []owned, got map[original.Owner]original.Key) error {
 	named := map[string]original.Owner{}
 	args := []any{at.tenant, at.month}
 	for _, o := range owners {
-		named[person(o)] = o
-		args = append(args, person(o))
+		named[o.person] = o.Owner
+		args = append(args, o.person)
 	}
 	rows, err := tx.QueryContext(ctx, `SELECT id, person, wrapped FROM vault_keys WHERE tenant = $1 AND month = $2 AND person IN (`+placeholders(3, len(owners))+`)`, args...)
 	if err != nil {
@@ -194,6 +208,7 @@ func (v *Vault) make(ctx context.Context, tx *store.Tx, owners []original.Owner,
 		return err
 	}
 	defer whole.Close()
+	now := v.db.Now().UnixMilli()
 	for at, of := range shelves(owners, got) {
 		by, ok, err := v.month(ctx, tx, at)
 		if err == nil && !ok {
@@ -202,14 +217,15 @@ func (v *Vault) make(ctx context.Context, tx *store.Tx, owners []original.Owner,
 		if err != nil {
 			return err
 		}
+		gcm := sealer(&by)
 		for len(of) > 0 {
 			some := of[:min(len(of), writeChunk)]
 			of = of[len(some):]
 			args := make([]any, 0, keyColumns*len(some))
 			for _, o := range some {
 				k := newKey()
-				args = append(args, k.ID, o.Tenant, person(o), o.Month, wrap(&by, &k.Secret, about(k.ID, o.Tenant, o.Month)), v.db.Now().UnixMilli())
-				got[o] = k
+				args = append(args, k.ID, o.Tenant, o.person, o.Month, wrap(gcm, &k.Secret, about(k.ID, o.Tenant, o.Month)), now)
+				got[o.Owner] = k
 			}
 			statement := whole
 			if len(some) < writeChunk {
@@ -277,7 +293,7 @@ func (v *Vault) month(ctx context.Context, tx *store.Tx, at shelf) (key [origina
 func (v *Vault) makeMonth(ctx context.Context, tx *store.Tx, at shelf) (key [original.KeySize]byte, err error) {
 	k := newKey()
 	_, err = tx.ExecContext(ctx, `INSERT INTO vault_months (tenant, month, wrapped, at_ms) VALUES ($1, $2, $3, $4) ON CONFLICT (tenant, month) DO NOTHING`,
-		at.tenant, at.month, wrap(&v.master, &k.Secret, aboutMonth(at.tenant, at.month)), v.db.Now().UnixMilli())
+		at.tenant, at.month, wrap(sealer(&v.master), &k.Secret, aboutMonth(at.tenant, at.month)), v.db.Now().UnixMilli())
 	if err != nil {
 		return key, err
 	}

@@ -22,19 +22,6 @@ func Encode(e *Event) ([]byte, error) {
 	return b, nil
 }
 
-// Body is what a row keeps of an event beside the columns text, text length, flags, labels and
-// extra: the canonical JSON of everything else. It panics on an event that Encode would refuse; one
-// that was decoded never is.
-func Body(e *Event) string {
-	rest := *e
-	rest.Text, rest.Labels, rest.Extra = "", nil, nil
-	b, err := json.Marshal(&rest)
-	if err != nil {
-		panic(fmt.Sprintf("event %s was not made by Decode: %v", quote(e.ID), err))
-	}
-	return string(b)
-}
-
 // FromStored rebuilds the event of a row: body as Body gave it, and the columns beside it ("" for
 // labels or extra that there are none of). The text is taken as it stands, masks included.
 func FromStored(body, text string, textBytes int, flags []string, labels, extra string) (*Event, error) {

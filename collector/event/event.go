@@ -38,7 +38,7 @@ type Event struct {
 	// Text has at most MaxText bytes of valid UTF-8 without NUL; TextBytes is its length as sent.
 	Text      string `json:"text,omitzero"`
 	TextBytes int    `json:"-"`
-	// Flags name what decoding had to do to keep the event: "text_cut", "text_nul".
+	// Flags name what decoding had to do to keep the event: "text_cut", "text_nul"; "erased" (see Erased).
 	Flags []string `json:"-"`
 
 	Media     *Media     `json:"media,omitzero"`

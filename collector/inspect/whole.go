@@ -20,7 +20,7 @@ func (i *Inspector) Fold(s *session.State, events []Placed, now policies.Millis)
 		if err := admit(s, p.Event); err != nil {
 			return err
 		}
-		s.Fold(p.Event, session.Order{At: p.Event.At, Offset: p.Offset}, i.signals(p.Event), i.detector)
+		s.Fold(p.Event, session.Order{At: p.Event.At, Offset: p.Offset}, i.Signals(p.Event), i.detector)
 	}
 	s.Advance(now)
 	return nil

@@ -17,12 +17,25 @@ type automaton struct {
 	fail  []uint32
 	ways  []way
 	ends  [][]int32 // by state: the literals that end there, longest first
+	// ending are the states where any does. Most bytes lead to none, and looking into ends for each
+	// took a third of a pass: it is too large to be near.
+	ending numbers
 }
 
 type way struct {
 	to    uint32
 	class uint8
 }
+
+// numbers is a set of small numbers, packed: what is asked of it for every byte stays close by.
+type numbers []uint64
+
+// numbersTo is an empty set of numbers below n.
+func numbersTo(n int) numbers { return make(numbers, (n+63)/64) }
+
+func (s numbers) has(n int) bool { return s[n>>6]&(1<<(n&63)) != 0 }
+
+func (s numbers) add(n int) { s[n>>6] |= 1 << (n & 63) }
 
 // step gives the state after one more byte.
 func (a *automaton) step(state uint32, b byte) uint32 {
@@ -115,10 +128,12 @@ func newAutomaton(literals []string) *automaton {
 		}
 	}
 	a.rows = make([]uint32, a.dense*a.classes)
-	a.ends = make([][]int32, len(states))
+	a.ends, a.ending = make([][]int32, len(states)), numbersTo(len(states))
 	for i, s := range order {
 		st := &states[s]
-		a.ends[i] = st.ends
+		if a.ends[i] = st.ends; len(st.ends) > 0 {
+			a.ending.add(i)
+		}
 		if uint32(i) < a.dense {
 			for c := range a.classes {
 				to := child(s, uint8(c))

@@ -221,8 +221,7 @@ func anyWord(words []string, literal func(string) int) part {
 type stretch struct {
 	text   []byte
 	runes  int
-	stamp  uint32
-	noted  []uint32 // by literal: the stretch where it was noted last; apart from where, to be read fast
+	noted  numbers  // the literals that are in it; apart from where, to be read fast
 	at     []places // by literal: where it begins in that stretch
 	length []int    // runes of each literal
 	all    places
@@ -245,7 +244,7 @@ func (c *stretch) follow(p *part, from places) places {
 	switch p.op {
 	case oneOf:
 		for _, l := range p.literals {
-			if c.noted[l] == c.stamp {
+			if c.noted.has(l) {
 				at := c.at[l]
 				at.and(&from)
 				if !at.empty() {
@@ -334,7 +333,7 @@ func (c *stretch) follow(p *part, from places) places {
 
 func (c *stretch) anyNoted(literals []int) bool {
 	for _, l := range literals {
-		if c.noted[l] == c.stamp {
+		if c.noted.has(l) {
 			return true
 		}
 	}
@@ -422,7 +421,7 @@ func (c *stretch) mayStart(p *part) places {
 	case oneOf:
 		var at places
 		for _, l := range p.literals {
-			if c.noted[l] == c.stamp {
+			if c.noted.has(l) {
 				at.or(&c.at[l])
 			}
 		}

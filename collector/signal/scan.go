@@ -63,7 +63,7 @@ type found struct {
 	touched  Set          // lexicons with a hit or a woken pattern in the stretch
 	settled  Set          // lexicons of which the hits in the stretch are known
 	standing Set          // lexicons with a hit that no exception voids, in the whole text
-	woken    []uint32     // by pattern: the stretch that woke it last
+	woken    numbers      // patterns that are woken in the stretch
 }
 
 // findings are one lexicon's in one stretch. Exceptions are only matched when there are hits.
@@ -150,8 +150,8 @@ func newScanner(lexicons map[string]policies.Lexicon, voids map[Set]Set, which .
 	}
 	s.automaton = newAutomaton(texts)
 	s.scratch.New = func() any {
-		return &found{scanner: s, woken: make([]uint32, len(s.patterns)),
-			stretch: stretch{noted: make([]uint32, len(s.literals)), at: make([]places, len(s.literals)), length: s.lengths}}
+		return &found{scanner: s, woken: numbersTo(len(s.patterns)),
+			stretch: stretch{noted: numbersTo(len(s.literals)), at: make([]places, len(s.literals)), length: s.lengths}}
 	}
 	return s, nil
 }
@@ -212,11 +212,8 @@ func (f *found) pass(text []byte, first, last, atBreak bool) {
 		l.hits, l.voids, l.tries, l.voidings = l.hits[:0], l.voids[:0], l.tries[:0], l.voidings[:0]
 	}
 	f.touched, f.settled = 0, 0
-	if c.stamp++; c.stamp == 0 { // after four thousand million stretches
-		clear(c.noted)
-		clear(f.woken)
-		c.stamp = 1
-	}
+	clear(c.noted)
+	clear(f.woken)
 	c.text, c.first, c.last, c.hasEdges = text, first, last, false
 	c.breaks, c.starts, c.stops = places{}, places{}, places{}
 	if atBreak {
@@ -237,8 +234,8 @@ func (f *found) pass(text []byte, first, last, atBreak bool) {
 			runes++
 		}
 		state = a.step(state, b)
-		if ends := a.ends[state]; ends != nil {
-			f.note(ends, i+1, runes)
+		if a.ending.has(int(state)) {
+			f.note(a.ends[state], i+1, runes)
 		}
 	}
 	c.runes = runes
@@ -255,8 +252,9 @@ func (f *found) note(ends []int32, end, runes int) {
 		l := &s.literals[n]
 		start := runes - s.lengths[n]
 		if l.noted {
-			if c.noted[n] != c.stamp {
-				c.noted[n], c.at[n] = c.stamp, places{}
+			if !c.noted.has(int(n)) {
+				c.noted.add(int(n))
+				c.at[n] = places{}
 			}
 			c.at[n].add(start)
 		}
@@ -281,10 +279,10 @@ func (f *found) note(ends []int32, end, runes int) {
 }
 
 func (f *found) wake(n int) {
-	if f.woken[n] == f.stretch.stamp {
+	if f.woken.has(n) {
 		return
 	}
-	f.woken[n] = f.stretch.stamp
+	f.woken.add(n)
 	p := &f.scanner.patterns[n]
 	l := &f.lexicons[p.lexicon]
 	if p.except {

@@ -2,7 +2,10 @@ package warehouse
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 
+	native "github.com/ClickHouse/clickhouse-go/v2/lib/column"
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 
 	"mingjian/policies"
@@ -20,7 +23,8 @@ type table[T any] struct {
 type column[T any] struct {
 	name   string
 	append func(driver.BatchColumn, []T) error
-	target func(*T) any // where a row of it is scanned to
+	target func(*T) any       // where a row of it is scanned to
+	bytes  func(rows []T) int // how long a column of texts is; nil: it is none
 }
 
 // names lists a table's columns in order.
@@ -45,19 +49,55 @@ func (t table[T]) scan(rows driver.Rows, row *T, more ...any) error {
 	return nil
 }
 
+// handful is how many values the driver is given at a time, out of one place for them that is small.
+const handful = 1024
+
 // plain is a column whose values the driver takes and gives as they are.
 func plain[T, V any](name string, field func(*T) *V) column[T] {
-	return column[T]{
+	c := column[T]{
 		name: name,
 		append: func(c driver.BatchColumn, rows []T) error {
-			values := make([]V, len(rows))
-			for i := range rows {
-				values[i] = *field(&rows[i])
+			values := make([]V, 0, min(len(rows), handful))
+			for some := range slices.Chunk(rows, handful) {
+				values = values[:0]
+				for i := range some {
+					values = append(values, *field(&some[i]))
+				}
+				if err := c.Append(values); err != nil {
+					return err
+				}
 			}
-			return c.Append(values)
+			return nil
 		},
 		target: func(row *T) any { return field(row) },
 	}
+	switch field := any(field).(type) {
+	case func(*T) *string:
+		c.bytes = lengths(func(row *T) int { return len(*field(row)) })
+	case func(*T) *[]byte:
+		c.bytes = lengths(func(row *T) int { return len(*field(row)) })
+	}
+	return c
+}
+
+func lengths[T any](of func(*T) int) func([]T) int {
+	return func(rows []T) (n int) {
+		for i := range rows {
+			n += of(&rows[i])
+		}
+		return n
+	}
+}
+
+// blank is something as long as a batch's longest column of texts is, most often.
+var blank = strings.Repeat(" ", 4<<20)
+
+// makeRoom gives a column of the driver's room for so many bytes. Left to itself it grows by a quarter at a
+// time, and what it outgrew was four times as much garbage as there are rows.
+func makeRoom(c native.Interface, bytes int) error {
+	_, err := c.Append([]string{blank[:min(bytes, len(blank))]})
+	c.Reset() // which keeps the room
+	return err
 }
 
 // number is a column of Int64 over an int.

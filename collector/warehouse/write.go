@@ -7,34 +7,35 @@ import (
 
 	"github.com/ClickHouse/clickhouse-go/v2"
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
+	"golang.org/x/sync/errgroup"
 )
 
 // Write implements Writer. Each kind of row is one insert; what a later insert refers to is
 // durable before it begins, and the seal comes last. Writing the same rows again is harmless: they
 // have the same keys.
+//
+// Rejects, and versions of findings, which are nothing without their seal, go beside the others: an insert is
+// mostly waiting for the disk, and a batch waits for each in turn.
 func (s *Store) Write(ctx context.Context, b *Batch) error {
 	if b.Policies != nil {
 		if err := insert(ctx, s, revisions, []Policies{*b.Policies}); err != nil {
 			return err
 		}
 	}
-	if err := insert(ctx, s, interactions, b.Interactions); err != nil {
+	group, within := errgroup.WithContext(ctx)
+	group.Go(func() error { return insert(within, s, rejects, b.Rejects) })
+	group.Go(func() error { return insert(within, s, versions, b.Versions) })
+	group.Go(func() error {
+		if err := insert(within, s, interactions, b.Interactions); err != nil {
+			return err
+		}
+		if err := insert(within, s, findings, b.Findings); err != nil {
+			return err
+		}
+		return insert(within, s, sessions, b.Sessions)
+	})
+	if err := group.Wait(); err != nil || b.Seal == nil {
 		return err
-	}
-	if err := insert(ctx, s, rejects, b.Rejects); err != nil {
-		return err
-	}
-	if err := insert(ctx, s, findings, b.Findings); err != nil {
-		return err
-	}
-	if err := insert(ctx, s, versions, b.Versions); err != nil {
-		return err
-	}
-	if err := insert(ctx, s, sessions, b.Sessions); err != nil {
-		return err
-	}
-	if b.Seal == nil {
-		return nil
 	}
 	return insert(ctx, s, seals, []Seal{*b.Seal})
 }
@@ -77,7 +78,13 @@ func insert[T any](ctx context.Context, s *Store, t table[T], rows []T) error {
 		return fmt.Errorf("write %d %s: %w", len(rows), t.name, err)
 	}
 	defer batch.Close()
+	into := batch.Columns()
 	for i, c := range t.columns {
+		if c.bytes != nil && into[i].Type() == "String" {
+			if err := makeRoom(into[i], c.bytes(rows)); err != nil {
+				return fmt.Errorf("write %d %s: column %s: %w", len(rows), t.name, c.name, err)
+			}
+		}
 		if err := c.append(batch.Column(i), rows); err != nil {
 			return fmt.Errorf("write %d %s: column %s: %w", len(rows), t.name, c.name, err)
 		}

@@ -108,6 +108,9 @@ finding contains {
 } if {
 	[at, n] := min({[due_at(complaint), n] |
 		some n, complaint in input.session.complaints.filed
+
+		# No limit is shorter than a day, which has 23 hours where clocks change; most talks are over by then.
+		input.now >= complaint.filed_at + 82800000
 		not resolved_in_time(complaint)
 		input.now >= due_at(complaint)
 	})

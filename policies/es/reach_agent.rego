@@ -81,8 +81,8 @@ finding contains {
 		"limit_s": data.mingjian.params.es.supervisor_wait_max_s,
 	},
 } if {
+	settled[0] <= input.now
 	first := settled
-	first[0] <= input.now
 	not maybe_joined
 }
 

@@ -102,6 +102,7 @@ finding contains {
 }
 
 due contains at if {
+	count(input.session.callbacks) > 0 # nothing else lies ahead
 	some wait in obtained_nobody
 	at := settled(wait)[0]
 	at > input.now
@@ -123,6 +124,7 @@ obtained_nobody contains wait if {
 	in_force
 	mingjian.working(input.tenant.calendar, wait.asked_at)
 	not called(wait)
+	nothing(wait) # or else somebody may still come
 }
 
 called(wait) if {
