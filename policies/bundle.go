@@ -28,7 +28,7 @@ type Bundle struct {
 	files         map[string][]byte
 }
 
-//go:embed core/*.rego cn/*.rego cn47746/*.rego es/*.rego eu/*.rego us/*.rego kr/*.rego quality/*.rego sampling compensation
+//go:embed core/*.rego cn/*.rego cn47746/*.rego es/*.rego eu/*.rego us/*.rego kr/*.rego quality/*.rego sampling compensation authz
 //go:embed fixture_test.rego params.yaml clauses.yaml jurisdictions.yaml calendars.yaml tenants.yaml overrides.yaml lexicon scenarios
 var builtin embed.FS
 

@@ -2,8 +2,8 @@
 // /openapi.json describes, the console's pages, health and metrics.
 //
 // Every noun contributes its routes; New mounts them all behind one guard, which is the only place
-// where permissions are checked. What a person may see of the record is cut to their tenant in one
-// place too (scope.go). Errors of the API are problem documents (RFC 9457) that say the way out.
+// where permissions are checked. What a person may see of the record is cut to their tenants and
+// business lines in one place too (scope.go). Errors of the API are problem documents (RFC 9457) that say the way out.
 package api
 
 import (
@@ -18,11 +18,14 @@ import (
 
 	"mingjian/audit/cases"
 	"mingjian/audit/console"
+	"mingjian/audit/export"
 	"mingjian/audit/fund"
 	"mingjian/audit/identity"
+	"mingjian/audit/retention"
 	"mingjian/audit/review"
 	"mingjian/audit/sampling"
 	"mingjian/audit/store"
+	"mingjian/audit/vault"
 	"mingjian/policies"
 )
 
@@ -34,6 +37,11 @@ type Options struct {
 	System        console.System          // how the system is
 	Metrics       http.Handler            // Prometheus; nil: 404
 	Store         *store.DB               // workflow state; migrated here
+	Originals     console.Originals       // opens what was masked; nil: nobody sees originals here
+	Exports       *export.Exports         // makes packages for regulators; nil: none are made here
+	Evidence      console.Evidence        // the evidence log, on pages; nil: they do not see it
+	Vault         *vault.Vault            // with Erasing: people are erased here, and what is past its term is deleted
+	Erasing       retention.Record        // nil: neither
 	Authenticator identity.Authenticator
 	SignIn        *identity.SignIn // lets browsers in; nil: there is no sign-in page
 	Review        review.Options   // how the 48-hour review works; the zero value has its defaults
@@ -46,11 +54,12 @@ type Options struct {
 
 // Service is the assembled handler.
 type Service struct {
-	handler http.Handler
-	routes  []identity.Route
-	reviews *review.Reviews
-	fund    *fund.Fund
-	cases   *cases.Cases
+	handler   http.Handler
+	routes    []identity.Route
+	reviews   *review.Reviews
+	fund      *fund.Fund
+	cases     *cases.Cases
+	retention *retention.Retention // nil: nobody erases here
 }
 
 // New checks the options, brings the nouns' tables up to date and assembles the service.
@@ -88,17 +97,37 @@ func New(ctx context.Context, o Options) (*Service, error) {
 	if err != nil {
 		return nil, err
 	}
+	var kept []identity.Route
+	var erasing *retention.Retention
+	var holds console.Retention // nil where nobody erases, unlike a nil *Retention in it
+	if o.Erasing != nil && o.Vault != nil {
+		erasing, err = retention.New(ctx, retention.Options{Store: o.Store, Record: o.Erasing, Vault: o.Vault, Cases: reports, Rules: o.Policies, Log: o.Log})
+		if err != nil {
+			return nil, err
+		}
+		kept, holds = erasing.Routes(), erasing
+	}
+	var exporting []identity.Route
+	var packages console.Exports // nil where none are made, unlike a nil *Exports in it
+	if o.Exports != nil {
+		exporting, packages = o.Exports.Routes(), o.Exports
+	}
 	pages, err := console.New(console.Options{
-		Record: record, Policies: o.Policies, Cases: reports, Fund: ledger, Reviews: reviews, System: o.System, SignIn: o.SignIn, Log: o.Log, Now: o.Now,
+		Record: record, Policies: o.Policies, Cases: reports, Fund: ledger, Reviews: reviews, System: o.System, SignIn: o.SignIn, Store: o.Store, Originals: o.Originals,
+		Retention: holds, Exports: packages, Evidence: o.Evidence, Log: o.Log, Now: o.Now,
 	})
 	if err != nil {
 		return nil, err
 	}
-	s := &Service{reviews: reviews, fund: ledger, cases: reports}
+	s := &Service{reviews: reviews, fund: ledger, cases: reports, retention: erasing}
 	described := &description{}
+	var people []identity.Route
+	if o.SignIn != nil {
+		people = o.SignIn.Routes()
+	}
 	for _, contributed := range [][]identity.Route{
 		readings{record, o.Policies}.routes(), interactions{o.Intake}.routes(), reports.Routes(), reviews.Routes(), lots.Routes(), ledger.Routes(),
-		health{o.System, o.Metrics}.routes(), described.routes(), pages.Routes(),
+		people, kept, exporting, health{o.System, o.Metrics}.routes(), described.routes(), pages.Routes(),
 	} {
 		s.routes = append(s.routes, contributed...)
 	}
@@ -106,7 +135,7 @@ func New(ctx context.Context, o Options) (*Service, error) {
 	mux := http.NewServeMux()
 	guarded := &guardedMux{
 		mux: mux, routes: s.routes,
-		guard: identity.Guard{Authenticator: o.Authenticator, Refuse: refuse(pages, o.Log)},
+		guard: identity.Guard{Authenticator: o.Authenticator, Refuse: refuse(pages, o.Log), Denied: denied(o.SignIn, o.Log)},
 	}
 	config := huma.DefaultConfig("Mingjian", o.Version)
 	config.OpenAPIPath, config.DocsPath, config.SchemasPath = "", "", "" // described below, as a route like all others
@@ -138,6 +167,9 @@ func (s *Service) Fund() *fund.Fund { return s.fund }
 
 // Cases are the misjudgements that are made good. Whoever runs the service runs its Run too.
 func (s *Service) Cases() *cases.Cases { return s.cases }
+
+// Retention is who erases and deletes; nil where nobody does. Whoever runs the service runs its Run too.
+func (s *Service) Retention() *retention.Retention { return s.retention }
 
 // Routes is everything that can be asked of the service, with the permission it needs.
 func (s *Service) Routes() []identity.Route { return s.routes }

@@ -36,13 +36,25 @@ func refuse(pages *console.Console, log *slog.Logger) func(http.ResponseWriter, 
 		}
 		switch {
 		case errors.Is(err, identity.ErrDenied):
-			problem(w, http.StatusForbidden, err.Error()+"; ask an administrator for a role that holds it")
+			problem(w, http.StatusForbidden, err.Error()+"; ask an administrator for a role that holds it, or use a token that is for it")
 		case errors.Is(err, identity.ErrInvalid):
 			w.Header().Set("WWW-Authenticate", `Bearer error="invalid_token"`)
 			problem(w, http.StatusUnauthorized, err.Error())
 		default:
 			w.Header().Set("WWW-Authenticate", "Bearer")
-			problem(w, http.StatusUnauthorized, "send the token from the file admin.token in the data directory as: Authorization: Bearer TOKEN")
+			problem(w, http.StatusUnauthorized, "send a token as: Authorization: Bearer TOKEN; people make theirs in the console, and the administrator's is in the file admin.token of the data directory")
+		}
+	}
+}
+
+// denied writes into the journal who was denied what. That it cannot be written lets nobody in, and is logged.
+func denied(s *identity.SignIn, log *slog.Logger) func(*http.Request, identity.Principal, identity.Permission) {
+	if s == nil {
+		return nil
+	}
+	return func(r *http.Request, p identity.Principal, perm identity.Permission) {
+		if err := s.Denied(r.Context(), p, r.Pattern, perm); err != nil {
+			log.ErrorContext(r.Context(), "a denial could not be written into the journal", "error", err)
 		}
 	}
 }

@@ -230,7 +230,7 @@ func (c *Cases) List(ctx context.Context, q Query) (Page, error) {
 // ofTenant keeps to the tenant of the principal in ctx, and to the one that is asked for.
 func ofTenant(ctx context.Context, w *where, asked string) {
 	who, _ := identity.From(ctx)
-	w.equal("tenant", who.Tenant)
+	w.in("tenant", who.Tenants)
 	w.equal("tenant", asked)
 }
 

@@ -13,6 +13,7 @@ import (
 	"mingjian/audit/cases"
 	"mingjian/audit/console/consoletest"
 	"mingjian/audit/identity"
+	"mingjian/audit/identity/identitytest"
 	"mingjian/audit/store"
 	"mingjian/audit/store/storetest"
 	"mingjian/collector/event"
@@ -45,7 +46,7 @@ func open(t *testing.T, dsn string) *desk {
 }
 
 func as(ctx context.Context, id, tenant string) context.Context {
-	return identity.With(ctx, identity.Principal{ID: id, Roles: []identity.Role{identity.Inspector}, Tenant: tenant})
+	return identity.With(ctx, identity.Principal{ID: id, Roles: []identity.Role{identity.Inspector}, Tenants: identitytest.Only(tenant)})
 }
 
 var good = cases.Report{SessionID: consoletest.Broken, FindingID: "f-q-apology-loop-" + consoletest.Broken, Kind: "service", Reason: " 道歉三次，没有处理。 "}

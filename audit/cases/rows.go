@@ -187,6 +187,18 @@ func (w *where) equal(column, value string) {
 	}
 }
 
+// in filters by a list; an empty list does not filter.
+func (w *where) in(column string, list []string) {
+	if len(list) == 0 {
+		return
+	}
+	args := make([]any, len(list))
+	for i, v := range list {
+		args[i] = v
+	}
+	w.add(column+" IN (?"+strings.Repeat(", ?", len(list)-1)+")", args...)
+}
+
 func (w where) clause() string {
 	if len(w.conditions) == 0 {
 		return ""

@@ -269,8 +269,12 @@ var errCursor = &Refusal{Invalid, "a cursor is taken unchanged from next_cursor 
 // scope is the condition under which rows belong to a tenant ("" for all) that the principal may see.
 func scope(ctx context.Context, tenant string) (where string, args []any) {
 	where = "WHERE 1 = 1"
-	if who, _ := identity.From(ctx); who.Tenant != "" {
-		where, args = and(where, args, "tenant = ?", who.Tenant)
+	if who, _ := identity.From(ctx); len(who.Tenants) > 0 {
+		tenants := make([]any, len(who.Tenants))
+		for i, t := range who.Tenants {
+			tenants[i] = t
+		}
+		where, args = and(where, args, "tenant IN (?"+strings.Repeat(", ?", len(tenants)-1)+")", tenants...)
 	}
 	if tenant != "" {
 		where, args = and(where, args, "tenant = ?", tenant)

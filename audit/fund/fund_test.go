@@ -13,6 +13,7 @@ import (
 
 	"mingjian/audit/fund"
 	"mingjian/audit/identity"
+	"mingjian/audit/identity/identitytest"
 	"mingjian/audit/store"
 	"mingjian/audit/store/storetest"
 	"mingjian/policies"
@@ -54,7 +55,7 @@ func (b *books) set(at string) {
 }
 
 func as(ctx context.Context, id, tenant string) context.Context {
-	return identity.With(ctx, identity.Principal{ID: id, Roles: []identity.Role{identity.Finance}, Tenant: tenant})
+	return identity.With(ctx, identity.Principal{ID: id, Roles: []identity.Role{identity.Finance}, Tenants: identitytest.Only(tenant)})
 }
 
 func cny(minor int64) policies.Money { return policies.Money{Minor: minor, Currency: "CNY"} }

@@ -133,7 +133,7 @@ const defaultTenant = "default"
 // tenantOr is the tenant that was asked for, or else that of the principal in ctx.
 func tenantOr(ctx context.Context, asked string) string {
 	who, _ := identity.From(ctx)
-	return cmp.Or(asked, who.Tenant, defaultTenant)
+	return cmp.Or(asked, who.OnlyTenant(), defaultTenant)
 }
 
 type fundStatementInput struct {

@@ -14,13 +14,14 @@ import (
 
 	"mingjian/audit/fund"
 	"mingjian/audit/identity"
+	"mingjian/audit/identity/identitytest"
 )
 
 // person is signed in by naming a tenant.
 type person struct{}
 
 func (person) Authenticate(r *http.Request) (identity.Principal, bool, error) {
-	return identity.Principal{ID: "qian", Roles: []identity.Role{identity.Role(r.Header.Get("Role"))}, Tenant: r.Header.Get("Tenant")}, true, nil
+	return identity.Principal{ID: "qian", Roles: []identity.Role{identity.Role(r.Header.Get("Role"))}, Tenants: identitytest.Only(r.Header.Get("Tenant"))}, true, nil
 }
 
 // site serves the routes of the fund behind a guard.

@@ -40,6 +40,7 @@ var (
 type Guard struct {
 	Authenticator Authenticator
 	Refuse        func(w http.ResponseWriter, r *http.Request, err error)
+	Denied        func(r *http.Request, p Principal, perm Permission) // notes who was denied what; nil: nobody does
 }
 
 // Protect puts the guard in front of a route's handler.
@@ -56,6 +57,9 @@ func (g Guard) Protect(perm Permission, next http.HandlerFunc) http.HandlerFunc 
 			g.Refuse(w, r, ErrNobody)
 			return
 		case !p.May(perm):
+			if g.Denied != nil {
+				g.Denied(r, p, perm)
+			}
 			g.Refuse(w, r, fmt.Errorf("%w: it needs the permission %s", ErrDenied, perm))
 			return
 		default:

@@ -12,15 +12,19 @@ import (
 //
 // The Host must be a loopback name too, so that a page elsewhere whose name was pointed at this
 // machine cannot read through the browser (DNS rebinding); and a request that a proxy forwarded is
-// nobody's local reading.
-type LocalReader struct{}
+// nobody's local reading. It ends once somebody can sign in: from then on everybody does.
+type LocalReader struct {
+	Accounts *Accounts // nil: it does not end
+}
 
 // Local is who reads at the machine itself: may look and change nothing.
-var Local = Principal{ID: "local", Name: "local", Roles: []Role{Viewer}}
+var Local = Principal{ID: "local", Name: "local", Roles: []Role{Viewer}, Scopes: []string{
+	string(ReadFindings), string(ReadSessions), string(ReadPolicies), string(ReadSystem), string(ReadCases), string(ReadSampling),
+}}
 
 // Authenticate knows loopback requests without credentials. What they may do is
 // what a viewer may: no permission that changes anything.
-func (LocalReader) Authenticate(r *http.Request) (Principal, bool, error) {
+func (l LocalReader) Authenticate(r *http.Request) (Principal, bool, error) {
 	for _, h := range []string{"Authorization", "Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Real-Ip", "Via"} {
 		if r.Header.Get(h) != "" {
 			return Principal{}, false, nil
@@ -28,6 +32,11 @@ func (LocalReader) Authenticate(r *http.Request) (Principal, bool, error) {
 	}
 	if !Loopback(r.RemoteAddr) || !Loopback(r.Host) {
 		return Principal{}, false, nil
+	}
+	if l.Accounts != nil {
+		if settled, err := l.Accounts.Settled(r.Context()); err != nil || settled {
+			return Principal{}, false, err
+		}
 	}
 	return Local, true, nil
 }

@@ -58,24 +58,26 @@ func random() string {
 // Administrator is who holds the administrator's token.
 var Administrator = Principal{ID: "admin", Name: "admin", Roles: []Role{Admin}}
 
-// Bearer reads "Authorization: Bearer …" (RFC 6750) and knows one token, the administrator's.
-type Bearer string
+// adminToken is the administrator's.
+type adminToken string
 
-// Authenticate compares in constant time.
-func (b Bearer) Authenticate(r *http.Request) (Principal, bool, error) {
+var errBearer = errors.New("send a token that is valid, or the one from the file admin.token, as: Authorization: Bearer TOKEN")
+
+// bearer is the token that a request carries as "Authorization: Bearer …" (RFC 6750); false where it has no credentials of this kind.
+func bearer(r *http.Request) (token string, ok bool, err error) {
 	header := r.Header.Get("Authorization")
 	if header == "" {
-		return Principal{}, false, nil
+		return "", false, nil
 	}
 	scheme, token, _ := strings.Cut(header, " ")
-	if !strings.EqualFold(scheme, "Bearer") || !b.matches(strings.TrimSpace(token)) {
-		return Principal{}, false, errors.New("send the token from the file admin.token as: Authorization: Bearer TOKEN")
+	if !strings.EqualFold(scheme, "Bearer") {
+		return "", false, errBearer
 	}
-	return Administrator, true, nil
+	return strings.TrimSpace(token), true, nil
 }
 
 // matches compares digests, so that not even the length shows in the time it takes.
-func (b Bearer) matches(token string) bool {
+func (b adminToken) matches(token string) bool {
 	want, got := sha256.Sum256([]byte(b)), sha256.Sum256([]byte(token))
 	return b != "" && subtle.ConstantTimeCompare(want[:], got[:]) == 1
 }

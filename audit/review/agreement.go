@@ -14,7 +14,9 @@ import (
 type Filter struct {
 	From, To     time.Time
 	Tenant       string
+	Tenants      []string // of these only; empty: all
 	BusinessLine string
+	Lines        []string // of these only; empty: all
 	LotID        string
 	Kinds        []Kind
 	Inspector    string
@@ -22,7 +24,9 @@ type Filter struct {
 
 func (f Filter) where() (w where) {
 	w.equal("tenant", f.Tenant)
+	w.in("tenant", f.Tenants)
 	w.equal("business_line", f.BusinessLine)
+	w.in("business_line", f.Lines)
 	w.equal("lot_id", f.LotID)
 	w.equal("inspector", f.Inspector)
 	w.in("kind", texts(f.Kinds))
@@ -255,7 +259,8 @@ func (r *Reviews) Agreements(ctx context.Context, tenant string, from, to time.T
 	}
 	err = r.db.Read(ctx, func(tx *store.Tx) error {
 		var w where
-		w.equal("f.tenant", who.Tenant)
+		w.in("f.tenant", who.Tenants)
+		w.in("f.business_line", who.Lines)
 		w.equal("f.tenant", tenant)
 		w.add("p.at_ms >= ?", max(from.UnixMilli(), 1))
 		w.add("p.at_ms < ?", to.UnixMilli())

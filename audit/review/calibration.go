@@ -238,7 +238,7 @@ func (r *Reviews) Sets(ctx context.Context, tenant string) (out []Set, err error
 	var ids []string
 	err = r.db.Read(ctx, func(tx *store.Tx) (err error) {
 		var w where
-		w.ofTenant(who)
+		w.in("tenant", who.Tenants) // a set is of a tenant, not of a business line
 		w.equal("tenant", tenant)
 		ids, err = collect(ctx, tx, scanText, `SELECT id FROM review_sets`+w.clause()+` ORDER BY at_ms DESC, id LIMIT 20`, w.args...)
 		return err

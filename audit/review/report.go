@@ -112,7 +112,7 @@ func (r *Reviews) Report(ctx context.Context, tenant string, from, to time.Time)
 	if tenant != "" && !who.Sees(tenant) {
 		return out, nil
 	}
-	tenant = cmp.Or(tenant, who.Tenant)
+	tenant = cmp.Or(tenant, who.OnlyTenant())
 	var drawn []DrawnLot
 	if r.o.Lots != nil {
 		if drawn, err = r.o.Lots.Drawn(ctx, tenant, from, to); err != nil {
@@ -120,11 +120,11 @@ func (r *Reviews) Report(ctx context.Context, tenant string, from, to time.Time)
 		}
 	}
 	// A verdict comes after its session's lot has begun, and at any time from then on.
-	outcomes, err := r.Outcomes(ctx, Filter{Tenant: tenant, From: from})
+	outcomes, err := r.Outcomes(ctx, Filter{Tenant: tenant, Tenants: who.Tenants, Lines: who.Lines, From: from})
 	if err != nil {
 		return Report{}, err
 	}
-	pairs, err := r.Pairs(ctx, Filter{Tenant: tenant, From: from, To: to})
+	pairs, err := r.Pairs(ctx, Filter{Tenant: tenant, Tenants: who.Tenants, Lines: who.Lines, From: from, To: to})
 	if err != nil {
 		return Report{}, err
 	}

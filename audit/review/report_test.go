@@ -128,7 +128,7 @@ func TestTheReportWeighsWhatWasDrawn(t *testing.T) {
 	}
 
 	// Another tenant's supervisor sees nothing of it, whatever they ask for.
-	acme := identity.With(t.Context(), identity.Principal{ID: "sun", Roles: []identity.Role{identity.Supervisor}, Tenant: "acme"})
+	acme := identity.With(t.Context(), identity.Principal{ID: "sun", Roles: []identity.Role{identity.Supervisor}, Tenants: []string{"acme"}})
 	for _, tenant := range []string{"", "default"} {
 		rep, err := d.Report(acme, tenant, start.Add(-24*time.Hour), start.Add(time.Hour))
 		if err != nil || rep.Sessions != 0 || rep.Reviewed+rep.Outside != 0 || len(rep.Agreements) != 0 {

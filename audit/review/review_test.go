@@ -282,7 +282,7 @@ teams:
 		}
 		same(t, "what li gets by name", []string{take("li")}, []string{"s-loans"})
 
-		acme := identity.With(t.Context(), identity.Principal{ID: "ann", Roles: []identity.Role{identity.Supervisor}, Tenant: "acme"})
+		acme := identity.With(t.Context(), identity.Principal{ID: "ann", Roles: []identity.Role{identity.Supervisor}, Tenants: []string{"acme"}})
 		if page, err := d.List(acme, review.Query{Limit: 10}); err != nil || len(page.Items) != 0 {
 			t.Errorf("another tenant sees %d reviews, %v", len(page.Items), err)
 		}

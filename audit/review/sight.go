@@ -28,8 +28,11 @@ func (r *Reviews) person(ctx context.Context) (person, error) {
 	return person{who, r.teams.Member(who.ID), oversees, decides}, nil
 }
 
-// ofTenant cuts to what belongs to the person's tenant.
-func (w *where) ofTenant(who person) { w.equal("tenant", who.Tenant) }
+// ofTenant cuts to what belongs to the person's tenants and business lines.
+func (w *where) ofTenant(who person) {
+	w.in("tenant", who.Tenants)
+	w.in("business_line", who.Lines)
+}
 
 // visible cuts to what a person may see: an inspector what they have claimed at some time, and what
 // they may claim once nobody holds it, of a blind pair the first half for as long as that is to do.

@@ -171,7 +171,7 @@ var ErrNotStopped = errors.New("sampling of this stratum is not stopped: there i
 // so.
 func (s *Sampler) Release(ctx context.Context, stratum Stratum, reason string) error {
 	who, ok := identity.From(ctx)
-	if !ok || !who.Sees(stratum.Tenant) {
+	if !ok || !who.SeesLine(stratum.Tenant, stratum.BusinessLine) {
 		return errors.New("release a stratum: nobody acts who may")
 	}
 	if reason = strings.TrimSpace(reason); reason == "" {

@@ -118,9 +118,8 @@ func (l *Lots) List(ctx context.Context, q Query) (Page, error) {
 		}
 		add(column+" IN (?"+strings.Repeat(", ?", len(some)-1)+")", some...)
 	}
-	if who.Tenant != "" {
-		add("tenant = ?", who.Tenant)
-	}
+	among("tenant", who.Tenants)
+	among("business_line", who.Lines)
 	if q.Tenant != "" {
 		add("tenant = ?", q.Tenant)
 	}
@@ -177,7 +176,7 @@ func (l *Lots) Get(ctx context.Context, id string) (lot Lot, sample []Pick, foun
 		sample, err = picksOf(ctx, tx, `lot_id = $1`, id)
 		return err
 	})
-	if errors.Is(err, sql.ErrNoRows) || err == nil && !who.Sees(lot.Tenant) {
+	if errors.Is(err, sql.ErrNoRows) || err == nil && !who.SeesLine(lot.Tenant, lot.BusinessLine) {
 		return Lot{}, nil, false, nil
 	}
 	if err != nil {

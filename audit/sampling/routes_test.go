@@ -80,7 +80,7 @@ func TestLotsOverHTTP(t *testing.T) {
 		if code := get("/api/v1/sampling/lots/none", nil); code != http.StatusNotFound {
 			t.Errorf("a lot that is not there: %d", code)
 		}
-		as = identity.Principal{ID: "li", Tenant: "other"}
+		as = identity.Principal{ID: "li", Tenants: []string{"other"}}
 		var none list
 		if get("/api/v1/sampling/lots", &none); len(none.Items) != 0 {
 			t.Errorf("another tenant sees %+v", none)

@@ -431,7 +431,7 @@ func TestAStoppedStratumIsLookedAtWholeUntilItIsReleased(t *testing.T) {
 		for _, bad := range []struct {
 			ctx    context.Context
 			reason string
-		}{{t.Context(), "x"}, {officer, "  "}, {identity.With(t.Context(), identity.Principal{ID: "li", Tenant: "other"}), "x"}} {
+		}{{t.Context(), "x"}, {officer, "  "}, {identity.With(t.Context(), identity.Principal{ID: "li", Tenants: []string{"other"}}), "x"}} {
 			if err := r.Release(bad.ctx, stratum, bad.reason); err == nil {
 				t.Error("released by nobody or for nothing")
 			}

@@ -2,11 +2,7 @@ package main
 
 import (
 	"context"
-	"fmt"
-	"path/filepath"
 	"strings"
-
-	"golang.org/x/sync/errgroup"
 
 	"mingjian/audit/evidence"
 	"mingjian/audit/review"
@@ -15,29 +11,17 @@ import (
 	"mingjian/policies"
 )
 
-// inspect runs what brings sessions to people: the notary, who commits to each day's key before the
-// day begins, and sampling, which draws the lots and opens the review tasks.
-func (a auditService) inspect(ctx context.Context, group *errgroup.Group, reviews *review.Reviews) error {
-	notary, err := evidence.Open(ctx, filepath.Join(a.dir, evidenceDir), evidence.Options{Store: a.db, Mirror: a.record, Log: a.log})
-	if err != nil {
-		return fmt.Errorf("evidence log: %w", err)
-	}
+// sampler is what brings sessions to people: it draws the lots and opens the review tasks. The notary commits
+// to each day's key before the day begins.
+func (a auditService) sampler(ctx context.Context, notary *evidence.Notary, reviews *review.Reviews) (*sampling.Sampler, error) {
 	plans, err := policies.LoadSampling(ctx, policies.Builtin())
 	if err != nil {
-		return err
+		return nil, err
 	}
-	sampler, err := sampling.New(ctx, sampling.Options{
+	return sampling.New(ctx, sampling.Options{
 		Store: a.db, Record: a.record, Notary: notary, Tasks: desk{reviews}, Results: reviews,
 		Plans: plans, Rules: a.rules.Bundle().Rules, Poll: a.casework.LookEvery, Log: a.log,
 	})
-	if err != nil {
-		return err
-	}
-	group.Go(func() error {
-		defer notary.Close()
-		return sampler.Run(ctx)
-	})
-	return nil
 }
 
 // desk turns what sampling picks into review tasks.

@@ -23,6 +23,7 @@ import (
 	"mingjian/audit/fund"
 	"mingjian/audit/identity"
 	"mingjian/audit/store"
+	"mingjian/audit/vault"
 	"mingjian/collector"
 	"mingjian/collector/indicator"
 	"mingjian/collector/intake"
@@ -35,11 +36,17 @@ type serveCommand struct {
 	workflowPlace
 	ruled
 	casework
+	signing
 	Listen string `help:"Address of console and API." default:"${listen}"`
 }
 
 func (*serveCommand) Help() string {
-	return workflowHelp + "\n\n" + fmt.Sprintf(caseworkHelp, "without it no alerts are taken") + " Both topics must exist." + "\n\nExample:\n  MINGJIAN_CLICKHOUSE_PASSWORD=… mingjian serve --kafka kafka-1:9092 --clickhouse http://ch-1:8123 --clickhouse-user mingjian"
+	return workflowHelp + "\n\n" + fmt.Sprintf(caseworkHelp, "without it no alerts are taken") + " Both topics must exist.\n\n" + signingHelp + "\n\nExample:\n  MINGJIAN_CLICKHOUSE_PASSWORD=… mingjian serve --kafka kafka-1:9092 --clickhouse http://ch-1:8123 --clickhouse-user mingjian"
+}
+
+// Validate refuses what cannot work before anything is started.
+func (c *serveCommand) Validate() error {
+	return errors.Join(c.casework.Validate(), c.signing.Validate())
 }
 
 // Run serves console and API until the context ends.
@@ -70,16 +77,21 @@ func (c *serveCommand) Run(ctx context.Context, log *slog.Logger) error {
 		return err
 	}
 	defer db.Close()
+	keys, err := openVault(ctx, dir, db)
+	if err != nil {
+		return err
+	}
 	group, ctx := errgroup.WithContext(ctx)
 	rules, err := c.follow(ctx, group, log)
 	if err != nil {
 		return err
 	}
-	s := auditService{dir: dir, db: db, listener: listener, brokers: brokers, record: record, warehouse: options.Addr, rules: rules, casework: c.casework, alerts: os.Getenv(grafanaSecret), log: log}
-	if err := s.start(ctx, group); err != nil {
+	s := auditService{dir: dir, db: db, keys: keys, listener: listener, brokers: brokers, record: record, warehouse: options.Addr, rules: rules, casework: c.casework, signing: c.signing, alerts: os.Getenv(grafanaSecret), log: log}
+	invited, err := s.start(ctx, group)
+	if err != nil {
 		return err
 	}
-	fmt.Printf("Console and API listen on %s; the API token is in %s\n", listener.Addr(), filepath.Join(dir, "admin.token"))
+	fmt.Printf("Console and API listen on %s; the API token is in %s\n%s", listener.Addr(), filepath.Join(dir, "admin.token"), invited)
 	return group.Wait()
 }
 
@@ -87,6 +99,7 @@ func (c *serveCommand) Run(ctx context.Context, log *slog.Logger) error {
 type auditService struct {
 	dir       string // where the API token is
 	db        *store.DB
+	keys      *vault.Vault // opens originals, for whoever may see them
 	listener  net.Listener
 	brokers   []string
 	record    *warehouse.Store
@@ -94,40 +107,73 @@ type auditService struct {
 	warehouse string            // its address, to show
 	health    *collector.Health // of the collector in this process; nil: it runs elsewhere
 	casework  casework
+	signing   signing
 	alerts    string // secret of Grafana's alerts; "": none are taken
 	log       *slog.Logger
 }
 
-// start serves, in the group, until ctx ends.
-func (a auditService) start(ctx context.Context, group *errgroup.Group) error {
+// start serves, in the group, until ctx ends. invited says how the administrator's password is set, for as
+// long as nobody can sign in.
+func (a auditService) start(ctx context.Context, group *errgroup.Group) (invited string, err error) {
 	db := a.db
+	notary, err := a.notary(ctx)
+	if err != nil {
+		return "", err
+	}
+	kept := false // by the group, which closes it then
+	defer func() {
+		if !kept {
+			err = errors.Join(err, notary.Close())
+		}
+	}()
 	token, err := identity.AdminToken(a.dir)
 	if err != nil {
-		return err
+		return "", err
 	}
-	signIn, err := identity.NewSignIn(ctx, db, token)
+	provider, err := a.signing.provider()
 	if err != nil {
-		return err
+		return "", err
 	}
-	people := identity.First{identity.Bearer(token), signIn}
+	signIn, err := identity.NewSignIn(ctx, db, identity.Options{AdminToken: token, Address: a.signing.ConsoleURL, Proxies: a.signing.TrustedProxy, Provider: provider, Log: a.log})
+	if err != nil {
+		return "", err
+	}
+	link, needed, err := signIn.Accounts.FirstLink(ctx)
+	if err != nil {
+		return "", err
+	}
+	invited = first(cmp.Or(a.signing.ConsoleURL, "http://"+a.listener.Addr().String()), link, needed)
+	people := identity.First{signIn.Tokens, signIn}
 	if identity.Loopback(a.listener.Addr().String()) {
-		people = append(people, identity.LocalReader{})
+		people = append(people, identity.LocalReader{Accounts: signIn.Accounts})
 	}
 	producer := intake.NewProducer(a.brokers, collector.InteractionsTopic)
+	packages, err := a.packages(ctx)
+	if err != nil {
+		return "", err
+	}
 	handler, err := api.New(ctx, api.Options{
 		Record: a.record, Policies: a.rules.Bundle, Intake: producer, System: parts{a}, Metrics: promhttp.Handler(),
-		Store: db, Authenticator: people, SignIn: signIn, Version: programVersion(), Log: a.log,
+		Store: db, Originals: a.keys, Vault: a.keys, Erasing: a.record, Exports: packages, Evidence: notary.Log, Authenticator: people, SignIn: signIn, Version: programVersion(), Log: a.log,
 		Fund:  fund.Options{Low: a.casework.low(), Log: a.log},
 		Cases: cases.Options{Record: a.record, GrafanaSecret: a.alerts, Poll: a.casework.LookEvery, Log: a.log},
 	})
 	if err != nil {
-		return err
+		return "", err
 	}
-	if err := a.inspect(ctx, group, handler.Reviews()); err != nil {
-		return err
+	sampler, err := a.sampler(ctx, notary, handler.Reviews())
+	if err != nil {
+		return "", err
 	}
+	kept = true
+	group.Go(func() error {
+		inner, within := errgroup.WithContext(ctx)
+		inner.Go(func() error { return sampler.Run(within) })
+		inner.Go(func() error { return notary.Run(within, a.record) })
+		return errors.Join(inner.Wait(), notary.Close())
+	})
 	if err := a.pay(ctx, group, handler.Fund(), handler.Cases()); err != nil {
-		return err
+		return "", err
 	}
 	indicators := indicator.New(indicator.Options{Record: a.record, Rules: a.rules.Bundle, Now: time.Now, Every: indicatorsEvery, Log: a.log})
 	group.Go(func() error { return indicators.Run(ctx) })
@@ -138,9 +184,11 @@ func (a auditService) start(ctx context.Context, group *errgroup.Group) error {
 		inner.Go(func() error { return db.Relay(ctx, relay{producer, a.record}.publish) })
 		inner.Go(func() error { return handler.Reviews().Run(ctx) })
 		inner.Go(func() error { return handler.Cases().Run(ctx) })
+		inner.Go(func() error { return handler.Retention().Run(ctx) })
+		inner.Go(func() error { return packages.Run(ctx) })
 		return inner.Wait()
 	})
-	return nil
+	return invited, nil
 }
 
 // indicatorsEvery is the pause between two rounds over the indicators: soon enough for somebody who

@@ -31,6 +31,7 @@ type upCommand struct {
 	ruled
 	outside
 	casework
+	signing
 	Data             string `help:"Data directory. Default: mingjian (with --demo: mingjian-demo) below the user's data directory." placeholder:"DIR"`
 	Demo             bool   `help:"Play a contact centre from the scenarios, with planted violations."`
 	Seed             uint64 `help:"Seed of the demo's choices." default:"1"`
@@ -44,7 +45,7 @@ type upCommand struct {
 }
 
 func (*upCommand) Help() string {
-	return fmt.Sprintf(caseworkHelp, "without it one is made and kept in DATA/"+grafanaFile) + "\n\nExample:\n  mingjian up --demo\nthen open the address it prints. Another terminal can run:\n  mingjian import FILE.jsonl"
+	return fmt.Sprintf(caseworkHelp, "without it one is made and kept in DATA/"+grafanaFile) + "\n\n" + signingHelp + "\n\nExample:\n  mingjian up --demo\nthen open the address it prints. Another terminal can run:\n  mingjian import FILE.jsonl"
 }
 
 // Run starts everything, says where it is, and waits for the end. What is started last ends first:
@@ -68,7 +69,7 @@ func (c *upCommand) Validate() error {
 	if c.Partitions < 1 {
 		return fmt.Errorf("--partitions must be at least 1, not %d", c.Partitions)
 	}
-	return c.casework.Validate()
+	return errors.Join(c.casework.Validate(), c.signing.Validate())
 }
 
 func (c *upCommand) run(ctx context.Context, log *slog.Logger) error {
@@ -162,15 +163,16 @@ func (c *upCommand) application(ctx context.Context, endpoints embedded.Endpoint
 	if err != nil {
 		return err
 	}
-	service := auditService{dir: c.Data, db: db, listener: listener, brokers: brokers, record: record, warehouse: endpoints.ClickHouse, rules: rules, health: collecting.Health, casework: c.casework, alerts: alerts, log: log}
-	if err := service.start(ctx, group); err != nil {
+	service := auditService{dir: c.Data, db: db, keys: keys, listener: listener, brokers: brokers, record: record, warehouse: endpoints.ClickHouse, rules: rules, health: collecting.Health, casework: c.casework, signing: c.signing, alerts: alerts, log: log}
+	invited, err := service.start(ctx, group)
+	if err != nil {
 		return err
 	}
 	group.Go(func() error { return collector.Run(ctx, collecting) })
 	if err := endpoints.Write(c.Data); err != nil {
 		return err
 	}
-	c.welcome(endpoints)
+	c.welcome(endpoints, invited)
 	if c.Demo {
 		group.Go(func() error { return c.demo(ctx, brokers, rules.Bundle()) })
 	}
@@ -178,17 +180,17 @@ func (c *upCommand) application(ctx context.Context, endpoints embedded.Endpoint
 }
 
 // welcome tells a newcomer what runs and what to do next.
-func (c *upCommand) welcome(e embedded.Endpoints) {
+func (c *upCommand) welcome(e embedded.Endpoints, invited string) {
 	fmt.Printf(`明鉴 Mingjian is ready.
   Console     %s
   Kafka       %s
   ClickHouse  %s
   Data        %s
   API token   %s
-Next: open the console, or send your own conversations from another terminal:
+%sNext: open the console, or send your own conversations from another terminal:
   %s import --data %q FILE.jsonl
 Ctrl-C stops it; everything is kept.
-`, e.Console, e.Kafka, e.ClickHouse, c.Data, filepath.Join(c.Data, "admin.token"), self(), c.Data)
+`, e.Console, e.Kafka, e.ClickHouse, c.Data, filepath.Join(c.Data, "admin.token"), invited, self(), c.Data)
 }
 
 // self is how this program was called, for a line that can be copied.

@@ -15,7 +15,7 @@ const counting = "count what was checked"
 // a filter can be changed.
 func (s *Store) Checked(ctx context.Context, q FindingQuery) (Checked, error) {
 	out := Checked{FindingsByRule: map[string]int64{}, NotAssessed: map[string]int64{}}
-	scope := SessionQuery{From: q.From, To: q.To, Tenant: q.Tenant, Channels: q.Channels, BusinessLines: q.BusinessLines}
+	scope := SessionQuery{From: q.From, To: q.To, Tenant: q.Tenant, Channels: q.Channels, BusinessLines: q.BusinessLines, Within: q.Within}
 
 	var in where
 	in.sessions(scope)
@@ -32,7 +32,7 @@ func (s *Store) Checked(ctx context.Context, q FindingQuery) (Checked, error) {
 	}
 
 	var around where
-	around.sessions(SessionQuery{From: q.From, To: q.To, Tenant: q.Tenant})
+	around.sessions(SessionQuery{From: q.From, To: q.To, Tenant: q.Tenant, Within: q.Within})
 	err = s.each(ctx, counting, "SELECT arraySort(groupUniqArray(toString(channel))), arraySort(groupUniqArray(toString(business_line))) FROM sessions FINAL"+around.clause(), around.args,
 		func(rows driver.Rows) error { return rows.Scan(&out.Channels, &out.BusinessLines) })
 	if err != nil {

@@ -119,4 +119,11 @@ func (w *where) findings(q FindingQuery) {
 	w.among("status", q.Statuses)
 	w.among("channel", q.Channels)
 	w.among("business_line", q.BusinessLines)
+	w.within(q.Within)
+}
+
+// within adds the bounds of what whoever asks may see.
+func (w *where) within(b Within) {
+	w.among("tenant", b.Tenants)
+	w.among("business_line", b.BusinessLines)
 }

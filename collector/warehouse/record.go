@@ -31,9 +31,13 @@ type FindingQuery struct {
 	BusinessLines []string
 	Session       string
 	Withdrawn     bool // include withdrawn findings
-	Limit         int  // 1–500
+	Within        Within
+	Limit         int // 1–500
 	Cursor        string
 }
+
+// Within is what whoever asks may see, whatever else is asked for; an empty list is no bound.
+type Within struct{ Tenants, BusinessLines []string }
 
 // FindingItem is a finding as lists show it.
 type FindingItem struct {
@@ -70,6 +74,7 @@ type SessionQuery struct {
 	Tenant        string
 	Channels      []string
 	BusinessLines []string
+	Within        Within
 	Limit         int
 	Cursor        string
 }

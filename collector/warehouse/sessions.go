@@ -78,4 +78,5 @@ func (w *where) sessions(q SessionQuery) {
 	w.equal("tenant", q.Tenant)
 	w.among("channel", q.Channels)
 	w.among("business_line", q.BusinessLines)
+	w.within(q.Within)
 }

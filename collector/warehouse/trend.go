@@ -59,6 +59,7 @@ func (s *Store) Trend(ctx context.Context, q FindingQuery, length time.Duration)
 	opened.equal("tenant", q.Tenant)
 	opened.among("channel", q.Channels)
 	opened.among("business_line", q.BusinessLines)
+	opened.within(q.Within)
 	opened.equal("session_id", q.Session)
 	err = s.each(ctx, "count sessions by time", place("opened")+" FROM sessions FINAL"+opened.clause()+" GROUP BY place",
 		append(opened.args, at...), func(rows driver.Rows) error {
