@@ -112,6 +112,7 @@ func (x *examination) sessions(o AuditOptions, cut map[int]warehouse.Seal) {
 		{a.Unfinished, "have events behind the newest seals, and are judged when these are sealed"},
 		{a.Foreign, "were folded by another version of the program, and not judged again"},
 		{a.Aged, "have lost events to retention, and were not judged again"},
+		{a.Erased, "were erased with their persons, and not judged again"},
 	} {
 		if left.n > 0 {
 			detail += fmt.Sprintf("; %d %s", left.n, left.why)

@@ -41,10 +41,10 @@ type account struct {
 	page     page // what was fetched last, from pageFrom on
 	pageFrom int64
 
-	faults                                       []error
-	err                                          error
-	seals, recomputed, aged, broken int
-	stored, repeats, rejected, control           int64
+	faults                             []error
+	err                                error
+	seals, recomputed, aged, broken    int
+	stored, repeats, rejected, control int64
 }
 
 // place is a row of the record at its offset.

@@ -16,6 +16,7 @@ type ring struct {
 	mu      sync.Mutex
 	keys    map[original.Owner]original.Key
 	adopted map[original.Adoption]bool
+	erased  []original.Owner
 	away    error // what every call answers while it is set
 }
 
@@ -62,6 +63,22 @@ func (r *ring) Adopt(_ context.Context, adoptions []original.Adoption) error {
 }
 
 func (r *ring) Blinding(tenant string) seal.Key { return sha256.Sum256([]byte("blinding " + tenant)) }
+
+func (r *ring) Erased(_ context.Context, after int64) (sessions []original.Owner, count int64, err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if after >= 0 {
+		sessions = r.erased[after:]
+	}
+	return sessions, int64(len(r.erased)), nil
+}
+
+// erase tells the collector of an erased session.
+func (r *ring) erase(tenant, session string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.erased = append(r.erased, original.Owner{Tenant: tenant, Session: session})
+}
 
 func (r *ring) Pseudonym(id string) string {
 	return fmt.Sprintf("p-%x", sha256.Sum256([]byte(id)))[:10]

@@ -24,6 +24,9 @@ type Keys interface {
 	Keys(ctx context.Context, owners []original.Owner) ([]original.Key, error)
 	// Adopt notes that what was kept for one owner is another's, so that both are erased together.
 	Adopt(ctx context.Context, adoptions []original.Adoption) error
+	// Erased gives the sessions, owners without a month, whose person was erased after a count of erasures,
+	// and the count up to which it knows. A negative count asks for that alone.
+	Erased(ctx context.Context, after int64) (sessions []original.Owner, count int64, err error)
 	// Blinding is the key under which a tenant's groups stand in seals; always the same.
 	Blinding(tenant string) seal.Key
 	// Pseudonym is the stable stand-in for an identifier that is itself personal data.

@@ -33,11 +33,12 @@ type Settings struct {
 
 // settingsKeys are the keys of a tenant's entry; a nested decoder does not see that unknown ones are
 // refused.
-var settingsKeys = []string{"industry", "calendar", "failure_threshold", "large_business", "platform", "known_fields", "ticket_ids"}
+var settingsKeys = []string{"industry", "calendar", "failure_threshold", "large_business", "platform", "known_fields", "ticket_ids", retentionKey}
 
 // tenants are the settings of all, as rules see them.
 type tenants struct {
 	settings  map[string]*Settings // completed; anyTenant is always there
+	retention map[string]int       // years, of those that set them
 	calendars calendars
 	terms     map[tenantKey]*ast.Term // made beforehand: they are few, and asked for with every check
 }
@@ -47,7 +48,8 @@ type tenantKey struct{ name, calendar string }
 
 type settingsEntry struct {
 	Settings
-	line int
+	retention int // years; 0: not set
+	line      int
 }
 
 // UnmarshalYAML decodes an entry and keeps its line.
@@ -60,6 +62,10 @@ func (s *settingsEntry) UnmarshalYAML(n *yaml.Node) error {
 			}
 		}
 	}
+	var err error
+	if s.retention, err = readRetention(n); err != nil {
+		return err
+	}
 	return n.Decode(&s.Settings)
 }
 
@@ -69,7 +75,7 @@ func loadTenants(fsys fs.FS, name string, c calendars) (tenants, error) {
 		return tenants{}, err
 	}
 	var faults []error
-	settings := map[string]Settings{}
+	settings, retention := map[string]Settings{}, map[string]int{}
 	for _, tenant := range slices.Sorted(maps.Keys(file)) {
 		e := file[tenant]
 		fault := func(format string, args ...any) {
@@ -81,9 +87,17 @@ func loadTenants(fsys fs.FS, name string, c calendars) (tenants, error) {
 		if t := e.FailureThreshold; t != nil && (*t < 1 || *t > 100) {
 			fault("failure_threshold %d is not between 1 and 100", *t)
 		}
+		if err := checkRetention(e.retention, e.Industry); err != nil {
+			fault("%v", err)
+		}
 		settings[tenant] = e.Settings
+		if e.retention > 0 {
+			retention[tenant] = e.retention
+		}
 	}
-	return newTenants(settings, c), errors.Join(faults...)
+	out := newTenants(settings, c)
+	out.retention = retention
+	return out, errors.Join(faults...)
 }
 
 func newTenants(settings map[string]Settings, c calendars) tenants {
@@ -157,6 +171,7 @@ func (b *Bundle) WithSettingsIn(fsys fs.FS, name string) (*Bundle, error) {
 func (b *Bundle) WithSettings(settings map[string]Settings) *Bundle {
 	other := *b
 	other.tenants = newTenants(settings, b.tenants.calendars)
+	other.tenants.retention = b.tenants.retention
 	return &other
 }
 

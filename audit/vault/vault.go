@@ -128,9 +128,8 @@ func (v *Vault) Pseudonym(id string) string {
 // destroyed with anybody's keys; a package for a regulator holds the one of its tenant.
 func (v *Vault) Blinding(tenant string) seal.Key { return seal.Key(v.mac("blinding", tenant)) }
 
-// wrap encrypts a key under another one. The nonce is random: each key is wrapped once.
-func wrap(by *[original.KeySize]byte, secret *[original.KeySize]byte, about string) string {
-	gcm := sealer(by)
+// wrap encrypts a key under another one, of which gcm is the sealer. The nonce is random: each key is wrapped once.
+func wrap(gcm cipher.AEAD, secret *[original.KeySize]byte, about string) string {
 	nonce := make([]byte, gcm.NonceSize())
 	rand.Read(nonce) // never fails
 	return base64.StdEncoding.EncodeToString(gcm.Seal(nonce, nonce, secret[:], []byte(about)))

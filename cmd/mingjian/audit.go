@@ -14,7 +14,10 @@ import (
 )
 
 type auditCommand struct {
-	Sampling auditSamplingCommand `cmd:"" help:"Check the samples that people reviewed."`
+	Sampling  auditSamplingCommand `cmd:"" help:"Check the samples that people reviewed."`
+	Erase     eraseCommand         `cmd:"" help:"Erase a customer from the record, provably."`
+	Evidence  auditEvidenceCommand `cmd:"" help:"Check the evidence."`
+	Retention retentionCommand     `cmd:"" help:"Say what is past its term."`
 }
 
 type auditSamplingCommand struct {

@@ -42,6 +42,8 @@ type Audited struct {
 	Unfinished int64
 	// Foreign sessions were folded by another version of the program, and are not judged by this one.
 	Foreign int64
+	// Erased sessions are those whose person was erased; nothing judges them.
+	Erased int64
 	// Aged sessions have lost events to retention.
 	Aged int64
 	// Wrong counts the sessions with a fault; Faults tells of the first maxWrong of them, by tenant and id.
@@ -192,6 +194,8 @@ func (o *Audited) count(w *warehouse.Whole, v verdict) {
 		o.Foreign++
 	case v.aged:
 		o.Aged++
+	case v.erased:
+		o.Erased++
 	default:
 		o.Sessions++
 		o.Interactions += int64(len(w.Rows))

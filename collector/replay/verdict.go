@@ -22,9 +22,9 @@ import (
 
 // verdict is what judging a session in the record came to.
 type verdict struct {
-	unfinished, foreign, aged bool
-	standing                  int64
-	faults                    []Fault
+	unfinished, foreign, aged, erased bool
+	standing                          int64
+	faults                            []Fault
 }
 
 // court is a revision of the policies, ready to judge; nil inspector: it cannot, and why says so.
@@ -86,6 +86,10 @@ func (a *audit) judge(ctx context.Context, w *warehouse.Whole, sealed map[int]wa
 		if !v.unfinished {
 			fault("", "its snapshot goes to offset %d of partition %d, where no seal is and none of its events stands", s.LastOffset, s.Partition)
 		}
+		return v, nil
+	}
+	if s.Erased || slices.ContainsFunc(w.Rows, func(r warehouse.PlacedRow) bool { return event.IsErased(r.Flags) }) {
+		v.erased = true // what is left of it proves nothing; that it was erased is for the evidence to prove
 		return v, nil
 	}
 	state := new(session.State)

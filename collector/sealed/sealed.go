@@ -110,21 +110,31 @@ type Seal struct {
 	Gaps   seal.Gaps
 }
 
-// Read reads the row of a seal. Where it cannot be one the error says why; that the id is the header's, and
-// the groups those of the header, is for Seal.Check.
-func Read(s *warehouse.Seal) (*Seal, error) {
-	out := &Seal{ID: s.ID, Header: seal.Header{
+// Header is what the id of a seal's row is over; its groups and gaps are not looked at.
+func Header(s *warehouse.Seal) (seal.Header, error) {
+	h := seal.Header{
 		Topic: s.Topic, Partition: s.Partition, First: s.First, Last: s.Last, Stored: s.Stored, Repeats: s.Repeats,
 		Rejected: s.Rejected, Control: s.Control, Generation: s.Generation, Previous: s.Previous,
 		Findings: s.Findings, Revision: s.Revision, At: s.At,
-	}}
+	}
 	for text, into := range map[*string]*seal.Hash{
-		&s.InteractionsRoot: &out.Header.InteractionsRoot, &s.FindingsRoot: &out.Header.FindingsRoot, &s.TenantsRoot: &out.Header.TenantsRoot,
+		&s.InteractionsRoot: &h.InteractionsRoot, &s.FindingsRoot: &h.FindingsRoot, &s.TenantsRoot: &h.TenantsRoot,
 	} {
 		if err := into.UnmarshalText([]byte(*text)); err != nil {
-			return nil, fmt.Errorf("read seal %s: %w", s.ID, err)
+			return h, fmt.Errorf("read seal %s: %w", s.ID, err)
 		}
 	}
+	return h, nil
+}
+
+// Read reads the row of a seal. Where it cannot be one the error says why; that the id is the header's, and
+// the groups those of the header, is for Seal.Check.
+func Read(s *warehouse.Seal) (*Seal, error) {
+	h, err := Header(s)
+	if err != nil {
+		return nil, err
+	}
+	out := &Seal{ID: s.ID, Header: h}
 	if err := json.Unmarshal([]byte(s.Groups), &out.Groups); err != nil {
 		return nil, fmt.Errorf("read the groups of seal %s: %w", s.ID, err)
 	}

@@ -24,9 +24,13 @@ func (t table[T]) without(names ...string) table[T] {
 }
 
 // Rows streams the interactions and rejects that stand at offsets first to last (inclusive) of a partition,
-// in no order. The rows are reused; their strings and lists are not.
+// in no order. Of an interaction that was deleted because its time was over there are place, moment, tenant
+// and leaf. The rows are reused; their strings and lists are not.
 func (s *Store) Rows(ctx context.Context, topic string, partition int, first, last int64, stored func(*Interaction) error, refused func(*Reject) error) error {
 	if err := between(ctx, s, interactions, topic, partition, first, last, stored); err != nil {
+		return err
+	}
+	if err := s.gone(ctx, topic, partition, first, last, stored); err != nil {
 		return err
 	}
 	return between(ctx, s, rejects, topic, partition, first, last, refused)

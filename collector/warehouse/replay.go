@@ -11,7 +11,8 @@ import (
 )
 
 // ReplayQuery chooses sessions to be inspected again, each with all of its interactions: those that
-// were opened in [From, To), of one tenant or of all (""). Zero moments do not bound.
+// were opened in [From, To), of one tenant or of all (""). Zero moments do not bound. Sessions whose person
+// was erased are left out.
 type ReplayQuery struct {
 	Tenant   string
 	From, To policies.Millis
@@ -69,5 +70,6 @@ func (q ReplayQuery) where() (w where) {
 	w.equal("tenant", q.Tenant)
 	w.moment("opened >= {}", q.From)
 	w.moment("opened < {}", q.To)
+	w.conditions = append(w.conditions, "NOT erased")
 	return w
 }

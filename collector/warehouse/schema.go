@@ -12,6 +12,8 @@ import (
 
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 	"github.com/pressly/goose/v3"
+
+	"mingjian/policies"
 )
 
 // The migrations, in order. Each statement may be run again without harm (IF NOT EXISTS, OR
@@ -30,10 +32,14 @@ type Engine struct {
 	Cluster string
 }
 
-// retention is how long a row is kept after it entered the record: three years, the term of the
-// E-Commerce Law, art. 31 (clause cn-ec-31-3y). It runs from recorded_at, not from the event: old
-// transcripts that are imported today are to be kept.
+// retention is how long a row that belongs to no tenant (rejects, indicators) is kept after it entered
+// the record: three years, the term of the E-Commerce Law, art. 31 (clause cn-ec-31-3y). It runs from
+// recorded_at, not from the event: old transcripts that are imported today are to be kept.
 const retention = "3 YEAR"
+
+// ceiling is when rows are deleted at the latest, in years, if nobody swept them; no tenant's term is longer.
+// It ends before 2106, where ClickHouse's seconds do.
+const ceiling = policies.LongestRetention
 
 // Replacing renders the engine of a table that keeps one row per key.
 func (e Engine) Replacing(arguments string) string {
@@ -58,6 +64,11 @@ func (e Engine) OnCluster() string {
 // Retention renders the clause that deletes rows after their term.
 func (e Engine) Retention() string {
 	return "TTL toDateTime(recorded_at) + INTERVAL " + retention
+}
+
+// Ceiling renders the clause that deletes what no sweep has.
+func (e Engine) Ceiling() string {
+	return fmt.Sprintf("TTL toDateTime(recorded_at) + INTERVAL %d YEAR", ceiling)
 }
 
 // Durable renders the settings with which an acknowledged insert survives a loss of power: a seal

@@ -87,6 +87,7 @@ var sessions = table[Session]{"sessions", []column[Session]{
 	plain("revision", func(r *Session) *string { return &r.Revision }),
 	plain("state", func(r *Session) *[]byte { return &r.State }),
 	plain("owners", func(r *Session) *string { return &r.Owners }),
+	plain("erased", func(r *Session) *bool { return &r.Erased }),
 	flag("is_deleted", func(r *Session) *bool { return &r.Deleted }),
 }}
 
@@ -148,6 +149,17 @@ var rejects = table[Reject]{"rejects", []column[Reject]{
 	plain("payload", func(r *Reject) *[]byte { return &r.Payload }),
 	plain("key_id", func(r *Reject) *string { return &r.KeyID }),
 	plain("leaf", func(r *Reject) *string { return &r.Leaf }),
+}}
+
+var erasures = table[Erased]{"erasures", []column[Erased]{
+	plain("erasure", func(r *Erased) *string { return &r.Erasure }),
+	plain("tenant", func(r *Erased) *string { return &r.Tenant }),
+	plain("topic", func(r *Erased) *string { return &r.Topic }),
+	number("partition", func(r *Erased) *int { return &r.Partition }),
+	plain("offset", func(r *Erased) *int64 { return &r.Offset }),
+	moment("at", func(r *Erased) *policies.Millis { return &r.At }),
+	plain("leaf", func(r *Erased) *string { return &r.Leaf }),
+	plain("gone", func(r *Erased) *bool { return &r.Gone }),
 }}
 
 var seals = table[Seal]{"seals", []column[Seal]{
