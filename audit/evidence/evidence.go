@@ -29,6 +29,7 @@ import (
 	"io"
 	"io/fs"
 	"log/slog"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -111,7 +112,21 @@ type Options struct {
 	Random io.Reader     // makes the key of a new log; crypto/rand when nil
 	Log    *slog.Logger  // what could not be copied; slog.Default when nil
 	Settle time.Duration // how often a checkpoint is published while the log grows; DefaultSettle when 0
+
+	Authority string  // URL of an authority that stamps checkpoints (RFC 3161); "": none does
+	Witness   Witness // who cosigns checkpoints; the zero Witness: nobody does
 }
+
+// Witness is somebody else who cosigns checkpoints of a log that only ever grew (C2SP tlog-witness), so that
+// the log cannot be shown in two forms.
+type Witness struct {
+	URL string // below which its add-checkpoint is
+	Key string // its verifier key (C2SP tlog-cosignature, Ed25519)
+}
+
+// witnessPatience is how long a checkpoint waits for its cosignature. One that does not come is done without
+// (the checkpoint says who signed it): what people decide here must not wait for somebody else's machine.
+const witnessPatience = 2 * time.Second
 
 // DefaultSettle is how often a growing log's checkpoint is published. Whoever asks for a checkpoint
 // waits that long at most.
@@ -121,11 +136,13 @@ const DefaultSettle = time.Second
 // so the wait only has to outlast that.
 const gather = 5 * time.Millisecond
 
-// The files of a log beside its tiles.
+// VerifierFile is the file of a log's public key: a C2SP signed-note verifier key.
+const VerifierFile = "log.pub"
+
+// The other files of a log beside its tiles.
 const (
-	keyFile      = "signer.key" // private, mode 0600
-	verifierFile = "log.pub"    // public: C2SP signed-note verifier key
-	lockFile     = ".notary.lock"
+	keyFile  = "signer.key" // private, mode 0600
+	lockFile = ".notary.lock"
 )
 
 // Notary appends to the log of one directory. It is safe for concurrent use.
@@ -134,6 +151,8 @@ type Notary struct {
 	store  *store.DB
 	mirror Mirror
 	logger *slog.Logger
+
+	authority string
 
 	add  tessera.AddFn
 	size func(context.Context) (uint64, error) // entries that are in the tree
@@ -202,6 +221,14 @@ func open(ctx context.Context, dir string, o Options) (*Notary, error) {
 		WithBatching(256, gather).
 		WithCheckpointInterval(o.Settle).
 		WithCheckpointRepublishInterval(0) // a checkpoint of a log that has not grown says nothing new
+	if o.Witness != (Witness{}) {
+		group, err := o.Witness.group()
+		if err != nil {
+			cancel()
+			return nil, err
+		}
+		options = options.WithWitnesses(group, &tessera.WitnessOptions{Timeout: witnessPatience, FailOpen: true})
+	}
 	appender, shutdown, reader, err := tessera.NewAppender(running, driver, options)
 	if err != nil {
 		cancel()
@@ -213,12 +240,25 @@ func open(ctx context.Context, dir string, o Options) (*Notary, error) {
 		return nil, err
 	}
 	return &Notary{
-		Log: log, store: o.Store, mirror: o.Mirror, logger: o.Log, add: appender.Add, size: reader.IntegratedSize,
+		Log: log, store: o.Store, mirror: o.Mirror, logger: o.Log, authority: o.Authority, add: appender.Add, size: reader.IntegratedSize,
 		stop: func() error {
 			defer cancel()
 			return shutdown(running)
 		},
 	}, nil
+}
+
+// group is the witness as the log's writer wants it.
+func (w Witness) group() (tessera.WitnessGroup, error) {
+	at, err := url.Parse(w.URL)
+	if err != nil || at.Host == "" {
+		return tessera.WitnessGroup{}, fmt.Errorf("the witness's address %q is not one: write http://host or https://host", w.URL)
+	}
+	one, err := tessera.NewWitness(w.Key, at)
+	if err != nil {
+		return tessera.WitnessGroup{}, fmt.Errorf("the verifier key of the witness at %s: %w", at.Host, err)
+	}
+	return tessera.NewWitnessGroup(1, one), nil
 }
 
 // Close publishes the last checkpoint and gives the directory back.
@@ -261,14 +301,16 @@ func newSigner(dir string, random io.Reader) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := keep(filepath.Join(dir, verifierFile), public, 0o644); err != nil {
+	if err := keep(filepath.Join(dir, VerifierFile), public, 0o644); err != nil {
 		return nil, err
 	}
 	return []byte(private), keep(filepath.Join(dir, keyFile), private, 0o600)
 }
 
 // keep writes a small file so that it is whole or not there.
-func keep(path, text string, mode fs.FileMode) (err error) {
+func keep(path, text string, mode fs.FileMode) error { return keepBytes(path, []byte(text+"\n"), mode) }
+
+func keepBytes(path string, data []byte, mode fs.FileMode) (err error) {
 	f, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".*")
 	if err != nil {
 		return err
@@ -278,7 +320,7 @@ func keep(path, text string, mode fs.FileMode) (err error) {
 			err = errors.Join(err, os.Remove(f.Name()))
 		}
 	}()
-	_, err = f.WriteString(text + "\n")
+	_, err = f.Write(data)
 	if err = errors.Join(err, f.Chmod(mode), f.Sync(), f.Close()); err != nil {
 		return err
 	}
@@ -288,6 +330,12 @@ func keep(path, text string, mode fs.FileMode) (err error) {
 // Queue states something in a transaction of the store: once that has committed, the next Flush
 // appends it. A key that was queued before stays as it was.
 func (n *Notary) Queue(ctx context.Context, tx *store.Tx, entries ...Entry) error {
+	return Queue(ctx, tx, entries...)
+}
+
+// Queue does so in a process that has no notary; the one of the log appends it within a second or so. The
+// store must have Noun's tables.
+func Queue(ctx context.Context, tx *store.Tx, entries ...Entry) error {
 	for _, e := range entries {
 		text, err := e.canonical()
 		if err != nil {
@@ -450,7 +498,7 @@ func (n *Notary) copyOut(ctx context.Context) error {
 	}
 	rows := make([]warehouse.LogEntry, len(waiting))
 	for i, q := range waiting {
-		r, err := recorded(uint64(q.place.Int64), []byte(q.text))
+		r, err := ReadEntry(uint64(q.place.Int64), []byte(q.text))
 		if err != nil {
 			return err
 		}

@@ -1,7 +1,9 @@
 package evidence
 
 import (
+	"bytes"
 	"context"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -11,6 +13,7 @@ import (
 	"time"
 
 	f_log "github.com/transparency-dev/formats/log"
+	f_note "github.com/transparency-dev/formats/note"
 	"github.com/transparency-dev/merkle/compact"
 	"github.com/transparency-dev/merkle/rfc6962"
 	"github.com/transparency-dev/tessera/api/layout"
@@ -27,7 +30,7 @@ type Log struct {
 
 // OpenLog opens the log in a directory for reading.
 func OpenLog(dir string) (*Log, error) {
-	text, err := os.ReadFile(filepath.Join(dir, verifierFile))
+	text, err := os.ReadFile(filepath.Join(dir, VerifierFile))
 	if errors.Is(err, os.ErrNotExist) {
 		return nil, fmt.Errorf("%s holds no evidence log", dir)
 	}
@@ -36,7 +39,7 @@ func OpenLog(dir string) (*Log, error) {
 	}
 	verifier, err := note.NewVerifier(strings.TrimSpace(string(text)))
 	if err != nil {
-		return nil, fmt.Errorf("open the evidence log: %s: %w", verifierFile, err)
+		return nil, fmt.Errorf("open the evidence log: %s: %w", VerifierFile, err)
 	}
 	return &Log{dir: dir, files: client.FileFetcher{Root: dir}, verifier: verifier}, nil
 }
@@ -68,6 +71,70 @@ func (l *Log) Checkpoint(ctx context.Context) (Checkpoint, error) {
 	return l.Parse(signed)
 }
 
+// CheckVerifier reports whether the file of the public key is as it was written, to the byte.
+func (l *Log) CheckVerifier() error {
+	text, err := os.ReadFile(filepath.Join(l.dir, VerifierFile))
+	if err != nil {
+		return err
+	}
+	name, rest, _ := strings.Cut(string(text), "+")
+	_, key, _ := strings.Cut(rest, "+")
+	if string(text) != fmt.Sprintf("%s+%08x+%s\n", name, l.verifier.KeyHash(), strings.TrimSpace(key)) {
+		return errors.New("the key is spelled otherwise")
+	}
+	return nil
+}
+
+// CheckSpelling reports whether a signed note's signatures are spelled in the one way that base64 has for
+// them; readers take others, in which bits differ that say nothing.
+func CheckSpelling(signed []byte) error {
+	_, signatures, ok := strings.Cut(string(signed), "\n\n")
+	if !ok {
+		return errors.New("it has no signatures")
+	}
+	for line := range strings.Lines(signatures) {
+		fields := strings.Fields(line)
+		if len(fields) != 3 || line != strings.Join(fields, " ")+"\n" {
+			return fmt.Errorf("%q is no signature", line)
+		}
+		if _, err := base64.StdEncoding.Strict().DecodeString(fields[2]); err != nil {
+			return fmt.Errorf("the signature by %s: %w", fields[1], err)
+		}
+	}
+	return nil
+}
+
+// Contains checks that the log is one that grew from what a checkpoint of it signed.
+func (l *Log) Contains(ctx context.Context, old Checkpoint) error {
+	if old.Size == 0 {
+		return nil
+	}
+	was, err := l.At(ctx, old.Size)
+	if err == nil && !bytes.Equal(was.Root, old.Root) {
+		err = fmt.Errorf("%w: its first %d entries are not those that were signed then", ErrChanged, old.Size)
+	}
+	return err
+}
+
+// Cosigned says when a witness, known by its verifier key, cosigned a checkpoint; ok is false where it has no
+// signature of that witness. One that does not verify is an error.
+func Cosigned(c Checkpoint, witness string) (at time.Time, ok bool, err error) {
+	verifier, err := f_note.NewVerifierForCosignatureV1(witness)
+	if err != nil {
+		return at, false, fmt.Errorf("verifier key of the witness: %w", err)
+	}
+	opened, err := note.Open(c.Note, note.VerifierList(verifier))
+	var unsigned *note.UnverifiedNoteError
+	if errors.As(err, &unsigned) {
+		return at, false, nil
+	}
+	if err != nil {
+		return at, false, err
+	}
+	at, err = f_note.CoSigV1Timestamp(opened.Sigs[0])
+	return at, err == nil, err
+}
+
 // Recorded is an entry in its place.
 type Recorded struct {
 	Index uint64
@@ -78,7 +145,8 @@ type Recorded struct {
 	Text  []byte // the whole entry, whose hash is in the tree
 }
 
-func recorded(index uint64, text []byte) (Recorded, error) {
+// ReadEntry reads the bytes of an entry.
+func ReadEntry(index uint64, text []byte) (Recorded, error) {
 	var d document
 	if err := json.Unmarshal(text, &d); err != nil {
 		return Recorded{}, fmt.Errorf("entry %d of the evidence log: %w", index, err)
@@ -115,7 +183,7 @@ func (l *Log) read(ctx context.Context, from, n, size uint64) ([]Recorded, error
 			if index == end {
 				break
 			}
-			r, err := recorded(index, text)
+			r, err := ReadEntry(index, text)
 			if err != nil {
 				return nil, err
 			}
