@@ -37,6 +37,8 @@ type cli struct {
 	SQL        sqlCommand        `cmd:"" name:"sql" help:"Read the record with a SQL query."`
 	Policy     policyCommand     `cmd:"" help:"List and check the rules."`
 	Audit      auditCommand      `cmd:"" help:"Check what the audit service did."`
+	Export     exportCommand     `cmd:"" help:"Write the record of a tenant and a period as a package that a regulator can check."`
+	Verify     verifyCommand     `cmd:"" help:"Check a regulator's package, offline."`
 	Replay     rejectsCommand    `cmd:"" name:"replay-rejects" help:"Send refused messages into the stream again, after a fix."`
 	Dashboards dashboardsCommand `cmd:"" help:"Build, check and push Grafana's dashboards and alerts."`
 	Doctor     doctorCommand     `cmd:"" help:"Say whether a system is healthy and complete."`
@@ -74,6 +76,9 @@ func run(ctx context.Context, args []string) int {
 		}
 		if !errors.Is(err, errReported) {
 			fmt.Fprintln(os.Stderr, "mingjian:", err)
+		}
+		if e, ok := errors.AsType[*exit](err); ok {
+			return e.code
 		}
 		return 1
 	}

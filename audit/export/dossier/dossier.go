@@ -2,7 +2,7 @@
 // line of each says, and how the whole is made into one file whose every byte is fixed.
 //
 //	manifest.json            what is in the package, for which scope, at which checkpoint   (Manifest)
-//	manifest.sig             the log's signature over the manifest (C2SP signed-note)
+//	manifest.sig             the log's signature over the manifest (C2SP signed-note; see Sign)
 //	README.html              the report for reading, Chinese and English
 //	report/…                 CSV and XLSX for people; nothing here is proof
 //	evidence/checkpoint      the log's signed checkpoint (C2SP tlog-checkpoint)
@@ -21,6 +21,13 @@
 // group's roots are over the rows and findings of the package, whose every leaf is there or stands in a skipped
 // run. Headers form one chain by their field previous and their offsets have no gaps, so that no batch is
 // missing between the first and the last.
+//
+// Nor is one missing before the first or behind the last. The first seal of a partition follows none, or was
+// sealed more than Ahead before the period begins, when no interaction of the period could have been taken
+// yet. The last was sealed after the manifest's recorded_by; where the partition has none such, the package has
+// every entry of the log behind that of its last seal, up to the checkpoint, and none is a seal of it. (Seals
+// outside of the period, and the one after recorded_by, have no rows and no findings in the package: they are
+// there for the chain.)
 //
 // What is complete: every row of the tenant whose ts lies in the period and that was recorded by the moment
 // that the manifest names. A group is in the package with all its rows where its first_at and last_at reach
@@ -96,7 +103,11 @@ type Manifest struct {
 	Extensions jsontext.Value `json:"extensions,omitzero"`
 }
 
-// Partition is the run of seals that the package has of one partition.
+// Ahead is how far ahead of its clock the ts of an interaction may be for the collector to take it, in
+// milliseconds (event model, version 1: 24 h).
+const Ahead = 24 * 60 * 60 * 1000
+
+// Partition is the run of seals that the package has of one partition, superseded ones not counted.
 type Partition struct {
 	Partition int    `json:"partition"`
 	First     string `json:"first"` // id of the first seal in the package
@@ -159,4 +170,50 @@ type Finding = jsontext.Value // seal.Finding
 type LogEntry struct {
 	Index uint64 `json:"index"`
 	Entry string `json:"entry"` // the entry's bytes
+}
+
+// SamplingLine is a line of data/sampling.jsonl: a lot, or one of the members of the lot above it, which stand
+// in the order of the lot's root.
+type SamplingLine struct {
+	Lot    *Lot    `json:"lot,omitempty"`
+	Member *Member `json:"member,omitempty"`
+}
+
+// Lot is what it takes to draw a lot of sessions again. What the lot is stands in the log: its entry
+// (sampling.lot.closed), and those of the key of its day (sampling.key.committed, and .published once the day
+// is over), are among the package's.
+type Lot struct {
+	ID         string `json:"lot_id"`
+	Index      uint64 `json:"index"`      // of its entry
+	Checkpoint string `json:"checkpoint"` // the signed checkpoint that was drawn with
+	// Consistency leads from that checkpoint to the package's (RFC 6962, 2.1.2).
+	Consistency []seal.Hash `json:"consistency,omitempty"`
+	Members     int         `json:"members"` // lines behind this one
+	Drawn       []string    `json:"drawn,omitempty"`
+}
+
+// Member is a session of a lot: an object with these members in this order is what its root is over.
+type Member struct {
+	ID     string `json:"id"`
+	Closed int64  `json:"closed"`           // Unix milliseconds
+	Reason string `json:"reason,omitempty"` // why it was left out of the draw
+}
+
+// Erasure is a line of data/erasures.jsonl: one by which rows of the package were erased, with the entry of the
+// log that states it (person.erased or retention.swept, key "erasure:" and the id).
+type Erasure struct {
+	ID    string `json:"id"` // as rows name it
+	Index uint64 `json:"index"`
+	// Leaves is what the root in that entry is over: lines are the rows of the package that were erased by it,
+	// in the order of partition and offset, and the others are skipped. Without it an erasure of which the
+	// package has not all rows does not show that it was of those.
+	Leaves []Run `json:"leaves,omitempty"`
+}
+
+// Session is what a line of data/sessions.jsonl says at least. A session with fewer rows in the package than it
+// had events is not whole in it, because it began before there was evidence, was erased, or was another
+// tenant's at first.
+type Session struct {
+	SessionID string `json:"session_id"`
+	Events    int    `json:"events"`
 }
