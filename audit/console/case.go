@@ -404,9 +404,9 @@ func (c *Console) whyNot(l *language, k cases.Case, who identity.Principal, p ca
 	switch {
 	case !who.May(t.Permission):
 		var roles []string
-		for _, role := range identity.Positions {
-			if slices.Contains(identity.Grants[role], t.Permission) {
-				roles = append(roles, l.text("signin.role."+string(role)))
+		for _, role := range identity.Roles {
+			if role != identity.Admin && role.Holds(t.Permission) {
+				roles = append(roles, l.text("people.role."+string(role)))
 			}
 		}
 		return escaped(l.text("case.why.role", strings.Join(roles, l.text("comma"))))

@@ -294,7 +294,7 @@ func (c *Console) casesPage(w http.ResponseWriter, r *http.Request) {
 	}
 	b := casesBody{
 		Filter: f, Kinds: choices(cases.Kinds, []string{f.Kind}), Periods: choices(periods, []string{f.Period}),
-		Tenants: who.Tenant == "", Reports: who.May(identity.OpenCases), Narrowed: f.narrowed(), CSV: f.address("/cases.csv", "view", ""),
+		Tenants: len(who.Tenants) != 1, Reports: who.May(identity.OpenCases), Narrowed: f.narrowed(), CSV: f.address("/cases.csv", "view", ""),
 	}
 	for _, n := range counts {
 		b.All += n.N

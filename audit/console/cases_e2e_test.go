@@ -4,6 +4,7 @@ package console_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"strings"
@@ -13,13 +14,18 @@ import (
 
 	"mingjian/audit/cases"
 	"mingjian/audit/console/consoletest"
+	"mingjian/audit/identity"
+	"mingjian/audit/identity/identitytest"
 )
 
-// enter signs the browser in as somebody with a name and a role, in Chinese.
-func enter(t *testing.T, ctx context.Context, at, role, name, next string) {
+// enter signs the browser in with a name and a password, in Chinese. Whoever has no account yet gets one.
+func (o *office) enter(t *testing.T, ctx context.Context, role, name, next string) {
 	t.Helper()
-	do(t, ctx, chromedp.Navigate(at+"/signin?lang=zh&next="+next), chromedp.WaitReady("#token"),
-		chromedp.SetValue("#role", role), chromedp.SendKeys("#name", name), chromedp.SendKeys("#token", token), chromedp.Click(".signin button"))
+	if _, err := o.signIn.Accounts.Get(identity.With(t.Context(), identity.Administrator), name); errors.Is(err, identity.ErrNoAccount) {
+		identitytest.Account(t, o.signIn, name, identity.Rights{Roles: []identity.Role{identity.Role(role)}})
+	}
+	do(t, ctx, chromedp.Navigate(o.URL+"/signin?lang=zh&next="+next), chromedp.WaitReady("#password"),
+		chromedp.SendKeys("#name", name), chromedp.SendKeys("#password", identitytest.Password), chromedp.Click("form.signin button"))
 	until(t, ctx, fmt.Sprintf(`location.pathname === %q && document.readyState === "complete" && document.querySelector(".me form button").textContent.includes(%q)`, next, name))
 }
 
@@ -64,7 +70,7 @@ func TestACaseInTheBrowser(t *testing.T) {
 	}
 
 	// The officer finds the candidate on the board, with the keyboard, and decides beside the evidence.
-	enter(t, ctx, c.URL, "officer", "chenlan", "/cases")
+	c.enter(t, ctx, "officer", "chenlan", "/cases")
 	do(t, ctx, chromedp.Navigate(c.URL+"/cases?view=board"))
 	shows("待受理", "轮到您处理", "还剩 24 小时")
 	do(t, ctx, chromedp.KeyEvent("j"), chromedp.KeyEvent("\r"))
@@ -89,7 +95,7 @@ func TestACaseInTheBrowser(t *testing.T) {
 	shows("这一步需要由别人来做，没有执行", "这份方案是您提出的，须由别人批准。")
 	picture(t, ctx, "case-own-approval")
 
-	enter(t, ctx, c.URL, "approver", "zhouyi", "/cases")
+	c.enter(t, ctx, "approver", "zhouyi", "/cases")
 	do(t, ctx, chromedp.Navigate(c.URL+"/cases/"+id))
 	shows("轮到您处理")
 	// Without the tick the browser asks, and nothing is sent.
@@ -99,7 +105,7 @@ func TestACaseInTheBrowser(t *testing.T) {
 	}
 	act(t, ctx, "approve", "您的批准已记录", "sure", "yes", "reason", "证据属实")
 	shows("还差 1 人批准")
-	enter(t, ctx, c.URL, "finance", "qianwu", "/cases")
+	c.enter(t, ctx, "finance", "qianwu", "/cases")
 	do(t, ctx, chromedp.Navigate(c.URL+"/cases/"+id))
 	act(t, ctx, "approve", "您的批准已记录", "reason", "账单核对无误", "sure", "yes")
 	shows("已批准", "轮到您处理")
@@ -108,7 +114,7 @@ func TestACaseInTheBrowser(t *testing.T) {
 	do(t, ctx, chromedp.Navigate(c.URL+"/fund"))
 	shows("CNY 18,799.50", "CNY 1,200.50", "付款成功", "TX-20261120")
 
-	enter(t, ctx, c.URL, "officer", "chenlan", "/cases")
+	c.enter(t, ctx, "officer", "chenlan", "/cases")
 	do(t, ctx, chromedp.Navigate(c.URL+"/cases/"+id))
 	act(t, ctx, "close", "已结案", "reason", "客户确认收到", "sure", "yes")
 	shows("已结案", "第 2 份批准，共需 2 份", "zhouyi", "qianwu", "chenlan")

@@ -83,9 +83,18 @@ type Options struct {
 	Fund     *fund.Fund      // from what they are
 	Reviews  *review.Reviews // the 48-hour review
 	System   System
-	SignIn   *identity.SignIn // nil: nobody can sign in with a browser
-	Log      *slog.Logger
-	Now      func() time.Time
+	Store    Store
+	// Exports makes packages for regulators; nil: this service makes none.
+	Exports Exports
+	// Retention holds and erases; nil: nobody does here.
+	Retention Retention
+	// Evidence is the log that seals stand in; nil: this service does not see it.
+	Evidence Evidence
+	// Originals opens what was masked; nil: this service holds no keys, and offers none.
+	Originals Originals
+	SignIn    *identity.SignIn // nil: nobody can sign in with a browser
+	Log       *slog.Logger
+	Now       func() time.Time
 }
 
 // zoneName is the tenant's zone, in which every time is shown.
@@ -101,7 +110,7 @@ type Console struct {
 }
 
 // pageNames are the pages; each is a template file that fills the layout.
-var pageNames = []string{"overview", "findings", "sessions", "session", "rules", "system", "signin", "message", "reviews", "review", "team", "cases", "case", "newcase", "fund"}
+var pageNames = []string{"overview", "findings", "sessions", "session", "rules", "system", "signin", "message", "reviews", "review", "team", "cases", "case", "newcase", "fund", "journal", "original", "welcome", "account", "tokens", "people", "person", "exports", "export", "issued", "records"}
 
 // New reads templates and texts; a fault in them is a defect that shows here and not on a page.
 func New(o Options) (*Console, error) {
@@ -121,7 +130,7 @@ func New(o Options) (*Console, error) {
 		return nil, err
 	}
 	for tag, l := range c.languages {
-		shared, err := template.New("").Funcs(c.funcs(l)).ParseFS(files, "templates/layout.html", "templates/parts.html", "templates/talk.html", "templates/caseparts.html")
+		shared, err := template.New("").Funcs(c.funcs(l)).ParseFS(files, "templates/layout.html", "templates/parts.html", "templates/talk.html", "templates/caseparts.html", "templates/accountparts.html")
 		if err != nil {
 			return nil, fmt.Errorf("console: %w", err)
 		}
@@ -160,11 +169,26 @@ func (c *Console) Routes() []identity.Route {
 	routes = append(routes, c.reviewRoutes()...)
 	routes = append(routes, c.caseRoutes()...)
 	routes = append(routes, c.fundRoutes()...)
+	routes = append(routes, c.journalRoutes()...)
+	routes = append(routes, c.originalRoutes()...)
+	if c.Retention != nil {
+		routes = append(routes, c.recordRoutes()...)
+	}
+	if c.Exports != nil {
+		routes = append(routes, c.exportRoutes()...)
+	}
 	if c.SignIn != nil {
+		routes = append(routes, c.accountRoutes()...)
+		routes = append(routes, c.peopleRoutes()...)
 		routes = append(routes,
 			get("/signin", identity.Public, "Sign in", c.signIn),
 			identity.Route{Method: http.MethodPost, Path: "/signin", Permission: identity.Public, Summary: "Sign in", Handler: identity.Page(c.signInPost)},
 			identity.Route{Method: http.MethodPost, Path: "/signout", Permission: identity.Public, Summary: "Sign out", Handler: identity.Page(c.signOut)})
+		if c.SignIn.Provider != nil {
+			routes = append(routes,
+				get("/signin/provider", identity.Public, "Sign in at the OpenID Connect provider", c.toProvider),
+				get(identity.CallbackPath, identity.Public, "Back from the provider", c.fromProvider))
+		}
 	}
 	return routes
 }
@@ -187,7 +211,10 @@ type view struct {
 }
 
 // partOf says under which item of the navigation a page stands that has none of its own.
-var partOf = map[string]string{"session": "sessions", "review": "reviews", "team": "reviews", "case": "cases", "newcase": "cases", "fund": "cases"}
+var partOf = map[string]string{"session": "sessions", "review": "reviews", "team": "reviews", "case": "cases", "newcase": "cases", "fund": "cases", "journal": "system", "original": "sessions", "people": "system", "person": "system", "records": "system", "export": "exports"}
+
+// Can reports whether the reader holds a permission, for what a page offers.
+func (v view) Can(p string) bool { return v.Who != nil && v.Who.May(identity.Permission(p)) }
 
 type navItem struct {
 	Key, Href string
@@ -217,8 +244,11 @@ func (c *Console) render(w http.ResponseWriter, r *http.Request, status int, v v
 			need      identity.Permission
 		}{
 			{"overview", "/", identity.ReadFindings}, {"findings", "/findings", identity.ReadFindings}, {"sessions", "/sessions", identity.ReadSessions},
-			{"reviews", "/reviews", identity.ReadReviews}, {"cases", "/cases", identity.ReadCases}, {"rules", "/rules", identity.ReadPolicies}, {"system", "/system", identity.ReadSystem},
+			{"reviews", "/reviews", identity.ReadReviews}, {"cases", "/cases", identity.ReadCases}, {"exports", "/exports", identity.ReadExports}, {"issued", "/issued", identity.ReadIssued}, {"rules", "/rules", identity.ReadPolicies}, {"system", "/system", identity.ReadSystem},
 		} {
+			if c.Exports == nil && (n.key == "exports" || n.key == "issued") || n.key == "issued" && who.May(identity.ReadExports) {
+				continue // nothing is exported here, or the list of all is there
+			}
 			if who.May(n.need) {
 				v.Nav = append(v.Nav, navItem{n.key, n.href, n.key == v.Page || n.key == partOf[v.Page]})
 			}
@@ -287,6 +317,10 @@ func (c *Console) Foreign(w http.ResponseWriter, r *http.Request) {
 // Refuse answers whom the guard turned away: to the sign-in page, or with the reason.
 func (c *Console) Refuse(w http.ResponseWriter, r *http.Request, err error) {
 	if errors.Is(err, identity.ErrDenied) {
+		if r.URL.Path == "/" && c.Exports != nil { // a regulator begins where their packages are
+			http.Redirect(w, r, "/issued", http.StatusSeeOther)
+			return
+		}
 		c.say(w, r, http.StatusForbidden, message{Key: "denied", Link: "/"})
 		return
 	}
@@ -304,6 +338,10 @@ func (c *Console) Refuse(w http.ResponseWriter, r *http.Request, err error) {
 		next = path.Dir(r.URL.Path)
 	case r.URL.Path == "/cases":
 		next = "/cases/new"
+	case strings.HasPrefix(r.URL.Path, "/sessions/"): // its address answers whoever opens it too
+		next = r.URL.RequestURI()
+	case strings.HasPrefix(r.URL.Path, "/people"), strings.HasPrefix(r.URL.Path, "/tokens"), strings.HasPrefix(r.URL.Path, "/account"):
+		next = r.URL.Path // its address answers whoever opens it too
 	case strings.HasPrefix(r.URL.Path, "/fund/"):
 		next = "/fund"
 	}

@@ -38,13 +38,13 @@ func serviceOf(t *testing.T, record *consoletest.Record, bundle *policies.Bundle
 			t.Error(err)
 		}
 	})
-	signIn, err := identity.NewSignIn(t.Context(), db, token)
+	signIn, err := identity.NewSignIn(t.Context(), db, identity.Options{AdminToken: token, Cost: &identitytest.Cost})
 	if err != nil {
 		t.Fatal(err)
 	}
 	s, err := api.New(t.Context(), api.Options{
 		Record: record, Policies: func() *policies.Bundle { return bundle }, System: consoletest.Health{}, Store: db, SignIn: signIn, Log: quiet, Now: now, Version: "test",
-		Authenticator: identity.First{identitytest.EachRole(), identity.Bearer(token), signIn, identity.LocalReader{}},
+		Authenticator: identity.First{identitytest.EachRole(), signIn.Tokens, signIn, identity.LocalReader{}},
 	})
 	if err != nil {
 		t.Fatal(err)

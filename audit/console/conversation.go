@@ -29,6 +29,7 @@ type row struct {
 	Place    string // topic/partition/offset
 	Wait     *wait
 	Remarks  []remark
+	Original string // where its original is asked for; "" where there is none to see
 }
 
 // wait is a time that passed: how long, and its bar.
@@ -189,10 +190,13 @@ func (h *humanWaits) draw(asked, until policies.Millis, end string) *row {
 	return &row{Type: "wait", At: asked, Wait: w}
 }
 
+// anchorOf is where the i-th event of a session stands on its page.
+func anchorOf(i int) string { return fmt.Sprintf("e%d", i) }
+
 // eventRow is one event in words.
 func (c *Console) eventRow(l *language, e warehouse.Interaction, i int) row {
 	r := row{
-		ID: fmt.Sprintf("e%d", i), Type: "step", At: e.At, Role: e.Role, Actor: e.ActorID, Text: e.Text, Kind: e.Kind, Flags: e.Flags,
+		ID: anchorOf(i), Type: "step", At: e.At, Role: e.Role, Actor: e.ActorID, Text: e.Text, Kind: e.Kind, Flags: e.Flags,
 		Place: fmt.Sprintf("%s/%d/%d", e.Topic, e.Partition, e.Offset), TextLang: l.said(e),
 	}
 	if e.Kind == string(event.Message) {
@@ -301,11 +305,11 @@ func (c *Console) facts(l *language, object string, events []warehouse.Interacti
 		if of, ok := strings.CutSuffix(k, "_at"); ok && isEvent(values[of], events) {
 			continue // the event says its moment
 		}
-		name, ok := l.known("fact." + k)
-		if !ok {
-			name = strings.ReplaceAll(k, "_", " ")
+		name := l.data(strings.ReplaceAll(k, "_", " ")) // a fact that a pack of tomorrow brings
+		if text, ok := l.known("fact." + k); ok {
+			name = escaped(text)
 		}
-		out = append(out, pair{escaped(name), c.fact(l, k, values[k], events)})
+		out = append(out, pair{name, c.fact(l, k, values[k], events)})
 	}
 	return out
 }

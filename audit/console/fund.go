@@ -181,7 +181,7 @@ func (c *Console) ledgerRow(l *language, f fund.Balance) ledgerRow {
 func (c *Console) fundForm(f fundForm, act string, who identity.Principal, here *ledgerRow) fundForm {
 	f.Act = act
 	if f.Typed == nil {
-		f.Typed = typed{"tenant": cmp.Or(who.Tenant, defaultTenant), "currency": "CNY"}
+		f.Typed = typed{"tenant": cmp.Or(who.OnlyTenant(), defaultTenant), "currency": "CNY"}
 		if here != nil {
 			f.Typed["tenant"], f.Typed["currency"] = here.Tenant, here.Currency
 		}

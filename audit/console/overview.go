@@ -28,6 +28,7 @@ type overviewBody struct {
 	Live       string
 	AllHref    string
 	Wider      string
+	Evidence   *logLine   // nil where this service does not see the log
 	Cases      *casesLine // nil for whoever may not see them
 }
 
@@ -102,6 +103,7 @@ func (c *Console) overview(w http.ResponseWriter, r *http.Request) {
 		}
 		b.Cases = unended(counts)
 	}
+	b.Evidence = c.logStanding(r)
 	b.Rate = rate(l, checked)
 	if before.Sessions > 0 {
 		b.Before, b.RateBefore = &before, rate(l, before)

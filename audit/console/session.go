@@ -31,6 +31,8 @@ type sessionBody struct {
 	Unchecked  []unchecked
 	Form       *reportForm // nil where the person may not report
 	Reports    []cases.Case
+	Proofs     []proofRow
+	Logged     bool // this service sees the log
 	Length     policies.Millis
 	EventCount int
 }
@@ -125,6 +127,12 @@ func (c *Console) showSession(w http.ResponseWriter, r *http.Request, status int
 		c.trouble(w, r, err)
 		return
 	}
+	c.offerOriginals(r, b.Rows, conv)
+	if b.Proofs, err = c.proofsOf(r.Context(), conv); err != nil {
+		c.trouble(w, r, err)
+		return
+	}
+	b.Logged = c.Evidence != nil
 	if may(r, identity.OpenCases) {
 		at, query, _ := strings.Cut(sessionHref(s.Tenant, id), "?")
 		form.Action, form.Max = at+"/report?"+query, cases.MaxReason

@@ -8,6 +8,7 @@ import (
 
 // systemBody is how the system is.
 type systemBody struct {
+	Tabs      tabs
 	Checks    []Check
 	AllWell   bool
 	Endpoints []Endpoint
@@ -16,7 +17,7 @@ type systemBody struct {
 
 func (c *Console) system(w http.ResponseWriter, r *http.Request) {
 	l, f := c.language(w, r), c.readFilter(r, "all")
-	b := systemBody{Checks: c.System.Health(r.Context()), AllWell: true, Endpoints: c.System.Endpoints()}
+	b := systemBody{Tabs: c.systemTabs(r, "system"), Checks: c.System.Health(r.Context()), AllWell: true, Endpoints: c.System.Endpoints()}
 	for _, k := range b.Checks {
 		b.AllWell = b.AllWell && k.OK
 	}

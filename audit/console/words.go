@@ -32,6 +32,8 @@ func (c *Console) funcs(l *language) template.FuncMap {
 				return l.number(int64(v))
 			case int64:
 				return l.number(v)
+			case uint64:
+				return l.number(int64(v)) // sizes of logs
 			}
 			return fmt.Sprint(count)
 		},
@@ -60,6 +62,8 @@ func (c *Console) funcs(l *language) template.FuncMap {
 		"clause":      func(id string) policies.Clause { return c.clauseOf(id) },
 		"channel":     func(s string) template.HTML { return l.named("channel.", s) },
 		"harm":        l.harm,
+		"permission":  func(p string) template.HTML { return l.named("permission.", strings.ReplaceAll(p, ":", "_")) },
+		"journalNoun": func(noun string) string { return l.nounOf(noun) },
 		"money":       l.money,
 		"masked":      Masked,
 		"dict":        dict,

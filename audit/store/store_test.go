@@ -378,3 +378,78 @@ func TestAnUnreadableAddressIsOneClearLine(t *testing.T) {
 		}
 	}
 }
+
+func TestTheJournalIsReadNewestFirstInPages(t *testing.T) {
+	storetest.OnEach(t, func(t *testing.T, dsn string) {
+		now := clock
+		db, err := store.Open(t.Context(), dsn, store.Options{Now: func() time.Time { return now }})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() {
+			if err := db.Close(); err != nil {
+				t.Error(err)
+			}
+		})
+		add := func(e store.Entry) {
+			t.Helper()
+			if err := db.Write(t.Context(), func(tx *store.Tx) error { return tx.Record(t.Context(), e) }); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for i := range 12 { // three at each moment, so that a page ends between equals
+			now = clock.Add(time.Duration(i/3) * time.Hour)
+			e := store.Entry{Actor: []string{"li", "wang"}[i%2], Action: []string{"case.opened", "original.seen", "case.closed"}[i%3], Subject: fmt.Sprint("case:", i%4), Tenant: []string{"", "acme", "beta"}[i%3]}
+			if e.Tenant == "acme" {
+				e.Line = []string{"loans", "cards"}[i%2]
+			}
+			add(e)
+		}
+		ids := func(q store.JournalQuery) (out []int64) {
+			t.Helper()
+			got, err := db.Entries(t.Context(), q)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, e := range got {
+				out = append(out, e.ID)
+			}
+			return out
+		}
+		var paged []int64
+		for q := (store.JournalQuery{Limit: 2}); ; {
+			got, err := db.Entries(t.Context(), q)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if len(got) == 0 {
+				break
+			}
+			for _, e := range got {
+				paged = append(paged, e.ID)
+			}
+			last := got[len(got)-1]
+			q.BeforeAt, q.BeforeID = last.At, last.ID
+		}
+		if want := []int64{12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1}; !slices.Equal(paged, want) || !slices.Equal(ids(store.JournalQuery{}), want) {
+			t.Errorf("in pages %v, at once %v", paged, ids(store.JournalQuery{}))
+		}
+		for name, c := range map[string]struct {
+			q    store.JournalQuery
+			want []int64
+		}{
+			"actor":              {store.JournalQuery{Actor: "li"}, []int64{11, 9, 7, 5, 3, 1}},
+			"action and subject": {store.JournalQuery{Action: "original.seen", Subject: "case:1"}, []int64{2}},
+			"an hour":            {store.JournalQuery{From: clock.Truncate(time.Millisecond).Add(time.Hour), To: clock.Add(2 * time.Hour).Truncate(time.Millisecond)}, []int64{6, 5, 4}},
+			"nothing":            {store.JournalQuery{Subject: "case:' OR 1=1 --"}, nil},
+			"a tenant":           {store.JournalQuery{Reader: "zhou", Tenants: []string{"beta", "gamma"}}, []int64{12, 9, 6, 3}},
+			"and one's own":      {store.JournalQuery{Reader: "wang", Tenants: []string{"gamma"}}, []int64{12, 10, 8, 6, 4, 2}},
+			"a line of a tenant": {store.JournalQuery{Reader: "zhou", Tenants: []string{"acme"}, Lines: []string{"cards"}}, []int64{8, 2}},
+			"a line of all":      {store.JournalQuery{Reader: "zhou", Lines: []string{"loans"}}, []int64{11, 5}},
+		} {
+			if got := ids(c.q); !slices.Equal(got, c.want) {
+				t.Errorf("%s: %v, not %v", name, got, c.want)
+			}
+		}
+	})
+}

@@ -5,14 +5,19 @@ package consoletest
 import (
 	"cmp"
 	"context"
+	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
 	"mingjian/audit/console"
+	"mingjian/audit/evidence"
+	"mingjian/audit/retention"
+	"mingjian/audit/vault"
 	"mingjian/collector/warehouse"
 	"mingjian/policies"
 )
@@ -51,11 +56,15 @@ func (r *Record) Fail(err error) {
 
 func in[T comparable](list []T, v T) bool { return len(list) == 0 || slices.Contains(list, v) }
 
+func sees(b warehouse.Within, tenant, line string) bool {
+	return in(b.Tenants, tenant) && in(b.BusinessLines, line)
+}
+
 func within(at, from, to policies.Millis) bool { return at >= from && (to == 0 || at < to) }
 
 func matches(q warehouse.FindingQuery, f warehouse.FindingItem) bool {
 	return within(f.At, q.From, q.To) && (q.Tenant == "" || q.Tenant == f.Tenant) && in(q.Rules, f.Rule) && in(q.Severities, f.Severity) &&
-		in(q.Statuses, f.Status) && in(q.Channels, f.Channel) && in(q.BusinessLines, f.BusinessLine) &&
+		in(q.Statuses, f.Status) && in(q.Channels, f.Channel) && in(q.BusinessLines, f.BusinessLine) && sees(q.Within, f.Tenant, f.BusinessLine) &&
 		(q.Session == "" || q.Session == f.SessionID) && (q.Withdrawn || f.State == "standing")
 }
 
@@ -124,7 +133,7 @@ func (r *Record) Trend(_ context.Context, q warehouse.FindingQuery, length time.
 	for at := q.From; at < q.To; at += length.Milliseconds() {
 		span, until := warehouse.Span{At: at}, min(at+length.Milliseconds(), q.To)
 		for _, c := range r.conversations {
-			if q.Tenant != "" && q.Tenant != c.Session.Tenant {
+			if q.Tenant != "" && q.Tenant != c.Session.Tenant || !sees(q.Within, c.Session.Tenant, c.Session.BusinessLine) {
 				continue
 			}
 			if within(c.Session.Opened, at, until) {
@@ -151,7 +160,7 @@ func (r *Record) Sessions(_ context.Context, q warehouse.SessionQuery) (warehous
 	var all []warehouse.SessionItem
 	for _, c := range r.conversations {
 		s := c.Session
-		if !within(s.Opened, q.From, q.To) || q.Tenant != "" && q.Tenant != s.Tenant || !in(q.Channels, s.Channel) || !in(q.BusinessLines, s.BusinessLine) {
+		if !sees(q.Within, s.Tenant, s.BusinessLine) || !within(s.Opened, q.From, q.To) || q.Tenant != "" && q.Tenant != s.Tenant || !in(q.Channels, s.Channel) || !in(q.BusinessLines, s.BusinessLine) {
 			continue
 		}
 		n := 0
@@ -176,7 +185,7 @@ func (r *Record) Checked(_ context.Context, q warehouse.FindingQuery) (warehouse
 	out := warehouse.Checked{FindingsByRule: map[string]int64{}, NotAssessed: map[string]int64{}, Rejects: 3}
 	for _, c := range r.conversations {
 		s := c.Session
-		if q.Tenant != "" && q.Tenant != s.Tenant {
+		if q.Tenant != "" && q.Tenant != s.Tenant || !sees(q.Within, s.Tenant, s.BusinessLine) {
 			continue
 		}
 		for list, v := range map[*[]string]string{&out.Channels: s.Channel, &out.BusinessLines: s.BusinessLine} {
@@ -249,6 +258,11 @@ func Session(id string, opened time.Time, channel, line, jurisdiction string) *B
 	return b
 }
 
+// Leaf is the leaf hash of every event, in hex.
+var Leaf = hex.EncodeToString([]byte(leaf))
+
+const leaf = "0123456789abcdef0123456789abcdef"
+
 // At adds an event s seconds after the beginning; body is its JSON beside the text.
 func (b *Builder) At(s int, kind, role, actor, text, body string) *Builder {
 	n := len(b.c.Interactions)
@@ -257,6 +271,10 @@ func (b *Builder) At(s int, kind, role, actor, text, body string) *Builder {
 		Partition: b.c.Session.Partition, Offset: b.start/1000%100000 + int64(n), At: b.ms(s), Kind: kind, Role: role, ActorID: actor,
 		Channel: b.c.Session.Channel, BusinessLine: b.c.Session.BusinessLine, Text: text, TextBytes: len(text), Body: body,
 	})
+	b.c.Interactions[n].Leaf = leaf
+	if e := &b.c.Interactions[n]; strings.Contains(text, "⟦") {
+		e.OriginalEnc, e.KeyID = "encrypted", "key"
+	}
 	b.c.Session.LastAt = b.ms(s)
 	b.c.Session.Events = n + 1
 	if role == "bot" && text != "" {
@@ -352,3 +370,101 @@ func (b *Builder) Done() warehouse.Conversation {
 	b.c.Session.Facts = string(text)
 	return b.c
 }
+
+// Originals opens every original that was not erased: what was masked turns out to be Secret.
+type Originals struct {
+	Erased []string // ids of events
+	Down   error
+}
+
+// Secret is what every mask of the tests hides, and more that does nothing on a page.
+const Secret = "138 0013 8000 <script>alert(1)</script>"
+
+// Original is the message that a row was made from.
+func (o Originals) Original(_ context.Context, row *warehouse.Interaction) ([]byte, error) {
+	if slices.Contains(o.Erased, row.EventID) {
+		return nil, fmt.Errorf("open an original: %w", vault.ErrErased)
+	}
+	said, err := json.Marshal(map[string]string{"event_id": row.EventID, "text": Secret})
+	return said, cmp.Or(o.Down, err)
+}
+
+// Evidence is a log of 4,711 entries.
+type Evidence struct{}
+
+// Checkpoint is its newest.
+func (Evidence) Checkpoint(context.Context) (evidence.Checkpoint, error) {
+	return evidence.Checkpoint{Origin: "mingjian.test", Size: 4711, Root: make([]byte, 32)}, nil
+}
+
+// PublicKey is its verifier key.
+func (Evidence) PublicKey() ([]byte, error) { return []byte("mingjian.test+0+key\n"), nil }
+
+// Erasing is a warehouse from which a customer's sessions can be erased: nobody's but Customer's, who has Sessions
+// with a row each.
+type Erasing struct {
+	retention.Record // what no test of the pages needs
+	Customer         string
+	Sessions         []string
+
+	mu   sync.Mutex
+	gone []warehouse.Erased
+}
+
+// SessionsOf are Customer's.
+func (e *Erasing) SessionsOf(_ context.Context, _ string, customers []string) ([]string, error) {
+	if slices.Contains(customers, e.Customer) {
+		return e.Sessions, nil
+	}
+	return nil, nil
+}
+
+// Progress covers everything.
+func (e *Erasing) Progress(context.Context, string) (map[int]warehouse.Seal, error) {
+	return map[int]warehouse.Seal{0: {Last: 1 << 40}}, nil
+}
+
+// Erasable is a row for each session, until they are erased.
+func (e *Erasing) Erasable(_ context.Context, tenant string, sessions []string, each func(warehouse.Erased) error) error {
+	e.mu.Lock()
+	erased := len(e.gone) > 0
+	e.mu.Unlock()
+	for i := range sessions {
+		if erased {
+			break
+		}
+		if err := each(warehouse.Erased{Tenant: tenant, Topic: "mingjian.interactions", Offset: int64(i), Leaf: strings.Repeat(fmt.Sprint(i%10), 32)}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Named finds nobody.
+func (e *Erasing) Named(context.Context, string, []string) ([]string, error) { return nil, nil }
+
+// PutErased keeps what is erased.
+func (e *Erasing) PutErased(_ context.Context, rows []warehouse.Erased) error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.gone = append(e.gone, rows...)
+	return nil
+}
+
+// ErasedBy gives it back.
+func (e *Erasing) ErasedBy(_ context.Context, _ string, each func(warehouse.Erased) error) error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for _, row := range e.gone {
+		if err := each(row); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Blank and Forget destroy nothing here.
+func (e *Erasing) Blank(context.Context, string) error { return nil }
+
+// Forget forgets nothing here.
+func (e *Erasing) Forget(context.Context, string, []string) error { return nil }

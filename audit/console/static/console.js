@@ -135,9 +135,15 @@
 
   // --- signing in with a link: what stands after # never leaves the browser
 
-  const token = document.getElementById("token");
-  if (token && location.hash.length > 1) {
-    token.value = decodeURIComponent(location.hash.slice(1));
+  const secret = document.getElementById("code") || document.getElementById("token");
+  if (secret && location.hash.length > 1) {
+    try {
+      secret.value = decodeURIComponent(location.hash.slice(1));
+    } catch {
+      secret.value = location.hash.slice(1); // not encoded as it should be: the person sees it
+    }
+    const folded = secret.closest("details");
+    if (folded) folded.open = true;
     history.replaceState(null, "", location.pathname + location.search);
   }
 
