@@ -25,7 +25,7 @@ type person struct {
 	client *http.Client
 }
 
-// enter signs somebody in by the form; nobody where the name is empty.
+// enter invites somebody, who sets a password and signs in by the form; nobody where the name is empty.
 func enter(s *system, name, role string) *person {
 	s.t.Helper()
 	jar, err := cookiejar.New(nil)
@@ -36,7 +36,11 @@ func enter(s *system, name, role string) *person {
 	if name == "" {
 		return p
 	}
-	form := url.Values{"token": {p.adminToken()}, "name": {name}, "role": {role}, "next": {"/"}}
+	const password = "three ducks under a bridge"
+	var invited struct{ Code string }
+	p.token().send("POST", "/api/v1/people", map[string]any{"id": name, "roles": []string{role}}).is(http.StatusOK, &invited)
+	p.send("POST", "/api/v1/welcome", map[string]any{"code": invited.Code, "password": password}).is(http.StatusNoContent, nil)
+	form := url.Values{"name": {name}, "password": {password}, "next": {"/"}}
 	p.send("POST", "/signin", form.Encode(), "Content-Type", "application/x-www-form-urlencoded").is(http.StatusSeeOther, nil)
 	return p
 }
