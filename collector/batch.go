@@ -105,6 +105,7 @@ func (w *worker) check(ctx context.Context, r run) (b *batch, err error) {
 	}
 	b.weight = weight
 	b.decode()
+	w.unsealed = r.first
 	if err := b.recall(ctx); err != nil {
 		return nil, err
 	}

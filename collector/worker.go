@@ -42,7 +42,7 @@ type worker struct {
 	health    *partitionHealth
 
 	position int64           // the next offset to be sealed
-	unsealed int64           // the first offset that no seal had when the partition was taken over
+	unsealed int64           // the first offset that no seal has, as far as sessions are looked up
 	next     int64           // the next offset to be taken into a batch
 	seal     warehouse.Seal  // the seal before that; zero before the first
 	fence    int             // what our seals say as generation

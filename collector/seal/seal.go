@@ -19,6 +19,7 @@ package seal
 
 import (
 	"crypto/sha256"
+	"encoding/binary"
 	"encoding/hex"
 	"fmt"
 	"strconv"
@@ -187,23 +188,32 @@ func canonical(v any) []byte {
 // SaltSize is the length of a row's salt in bytes: 128 bits cannot be tried out.
 const SaltSize = 16
 
-// RowLeaf is the RFC 6962 leaf hash of salt ‖ canonical entry ‖ commitment: of an interaction's row. The
-// commitment is Commitment of the encrypted original, and has a fixed length, as the salt has, so that no
-// two rows give the same bytes.
+// RowLeaf is the leaf of an interaction's row: MomentLeaf of its ts and of RowDigest.
 func RowLeaf(salt []byte, e *Entry, commitment Hash) Hash {
 	if len(salt) != SaltSize {
 		panic(fmt.Sprintf("seal: a salt of %d bytes", len(salt)))
 	}
-	b := make([]byte, 0, 1+SaltSize+e.size()+len(commitment))
-	b = e.appendTo(append(append(b, leafPrefix), salt...))
+	b := make([]byte, 0, SaltSize+e.size()+len(commitment))
+	b = e.appendTo(append(b, salt...))
+	return MomentLeaf(e.At, sha256.Sum256(append(b, commitment[:]...)))
+}
+
+// RowDigest is the SHA-256 of salt ‖ canonical entry ‖ commitment. The commitment is Commitment of the encrypted
+// original, and has a fixed length, as the salt has, so that no two rows give the same bytes.
+func RowDigest(salt, canonical []byte, commitment Hash) Hash {
+	b := make([]byte, 0, len(salt)+len(canonical)+len(commitment))
+	b = append(append(b, salt...), canonical...)
 	return sha256.Sum256(append(b, commitment[:]...))
 }
 
-// CanonicalLeaf is RowLeaf of an entry that is canonical already.
-func CanonicalLeaf(salt, canonical []byte, commitment Hash) Hash {
-	b := make([]byte, 0, 1+len(salt)+len(canonical)+len(commitment))
-	b = append(append(append(b, leafPrefix), salt...), canonical...)
-	return sha256.Sum256(append(b, commitment[:]...))
+// MomentLeaf is the RFC 6962 leaf hash of ts (Unix milliseconds, 8 bytes, big endian) ‖ digest. So a row can be
+// shown to lie outside of a period, and nothing else of it.
+func MomentLeaf(at int64, digest Hash) Hash {
+	var b [1 + 8 + sha256.Size]byte
+	b[0] = leafPrefix
+	binary.BigEndian.PutUint64(b[1:], uint64(at))
+	copy(b[9:], digest[:])
+	return sha256.Sum256(b[:])
 }
 
 // Commitment is what a row's leaf says of the encrypted original (or of a reject's encrypted payload): its
