@@ -48,7 +48,8 @@ type Options struct {
 // and is safe for many goroutines. It does not try again: an error goes to the caller, who knows
 // whether waiting makes sense.
 type Store struct {
-	conn driver.Conn
+	conn     driver.Conn
+	together together
 
 	mu      sync.Mutex
 	columns map[string][]clickhouse.ColumnNameAndType // by table, as inserts name them

@@ -12,32 +12,53 @@ import (
 
 // Write implements Writer. Each kind of row is one insert; what a later insert refers to is
 // durable before it begins, and the seal comes last. Writing the same rows again is harmless: they
-// have the same keys.
-//
-// Rejects, and versions of findings, which are nothing without their seal, go beside the others: an insert is
-// mostly waiting for the disk, and a batch waits for each in turn.
+// have the same keys. Batches that are written at the same moment are written together.
 func (s *Store) Write(ctx context.Context, b *Batch) error {
-	if b.Policies != nil {
-		if err := insert(ctx, s, revisions, []Policies{*b.Policies}); err != nil {
-			return err
-		}
-	}
-	group, within := errgroup.WithContext(ctx)
-	group.Go(func() error { return insert(within, s, rejects, b.Rejects) })
-	group.Go(func() error { return insert(within, s, versions, b.Versions) })
-	group.Go(func() error {
-		if err := insert(within, s, interactions, b.Interactions); err != nil {
-			return err
-		}
-		if err := insert(within, s, findings, b.Findings); err != nil {
-			return err
-		}
-		return insert(within, s, sessions, b.Sessions)
-	})
-	if err := group.Wait(); err != nil || b.Seal == nil {
+	return s.together.write(ctx, b, s.write)
+}
+
+// write writes batches as one. Rejects, and versions of findings, which are nothing without their seal, go
+// beside the others: an insert is mostly waiting for the disk, and a batch waits for each in turn.
+func (s *Store) write(ctx context.Context, all []*Batch) error {
+	if err := insert(ctx, s, revisions, of(all, func(b *Batch) []Policies { return orNone(b.Policies) })...); err != nil {
 		return err
 	}
-	return insert(ctx, s, seals, []Seal{*b.Seal})
+	group, within := errgroup.WithContext(ctx)
+	group.Go(func() error {
+		return insert(within, s, rejects, of(all, func(b *Batch) []Reject { return b.Rejects })...)
+	})
+	group.Go(func() error {
+		return insert(within, s, versions, of(all, func(b *Batch) []FindingVersion { return b.Versions })...)
+	})
+	group.Go(func() error {
+		if err := insert(within, s, interactions, of(all, func(b *Batch) []Interaction { return b.Interactions })...); err != nil {
+			return err
+		}
+		if err := insert(within, s, findings, of(all, func(b *Batch) []Finding { return b.Findings })...); err != nil {
+			return err
+		}
+		return insert(within, s, sessions, of(all, func(b *Batch) []Session { return b.Sessions })...)
+	})
+	if err := group.Wait(); err != nil {
+		return err
+	}
+	return insert(ctx, s, seals, of(all, func(b *Batch) []Seal { return orNone(b.Seal) })...)
+}
+
+// of picks one kind of row of each batch.
+func of[T any](all []*Batch, rows func(*Batch) []T) [][]T {
+	out := make([][]T, len(all))
+	for i, b := range all {
+		out[i] = rows(b)
+	}
+	return out
+}
+
+func orNone[T any](row *T) []T {
+	if row == nil {
+		return nil
+	}
+	return []T{*row}
 }
 
 // Put implements Mirror.
@@ -63,9 +84,13 @@ var insertSettings = clickhouse.Settings{
 	"max_partitions_per_insert_block": 0,
 }
 
-// insert writes rows by column, as one block.
-func insert[T any](ctx context.Context, s *Store, t table[T], rows []T) error {
-	if len(rows) == 0 {
+// insert writes rows, which come in any number of parts, by column as one block.
+func insert[T any](ctx context.Context, s *Store, t table[T], parts ...[]T) error {
+	n := 0
+	for _, rows := range parts {
+		n += len(rows)
+	}
+	if n == 0 {
 		return nil
 	}
 	columns, err := s.insertColumns(ctx, t.name, t.names())
@@ -75,22 +100,28 @@ func insert[T any](ctx context.Context, s *Store, t table[T], rows []T) error {
 	ctx = clickhouse.Context(ctx, clickhouse.WithSettings(insertSettings), clickhouse.WithColumnNamesAndTypes(columns))
 	batch, err := s.conn.PrepareBatch(ctx, "INSERT INTO "+t.name+" ("+strings.Join(t.names(), ", ")+")")
 	if err != nil {
-		return fmt.Errorf("write %d %s: %w", len(rows), t.name, err)
+		return fmt.Errorf("write %d %s: %w", n, t.name, err)
 	}
 	defer batch.Close()
 	into := batch.Columns()
 	for i, c := range t.columns {
 		if c.bytes != nil && into[i].Type() == "String" {
-			if err := makeRoom(into[i], c.bytes(rows)); err != nil {
-				return fmt.Errorf("write %d %s: column %s: %w", len(rows), t.name, c.name, err)
+			bytes := 0
+			for _, rows := range parts {
+				bytes += c.bytes(rows)
+			}
+			if err := makeRoom(into[i], bytes); err != nil {
+				return fmt.Errorf("write %d %s: column %s: %w", n, t.name, c.name, err)
 			}
 		}
-		if err := c.append(batch.Column(i), rows); err != nil {
-			return fmt.Errorf("write %d %s: column %s: %w", len(rows), t.name, c.name, err)
+		for _, rows := range parts {
+			if err := c.append(batch.Column(i), rows); err != nil {
+				return fmt.Errorf("write %d %s: column %s: %w", n, t.name, c.name, err)
+			}
 		}
 	}
 	if err := batch.Send(); err != nil {
-		return fmt.Errorf("write %d %s: %w", len(rows), t.name, err)
+		return fmt.Errorf("write %d %s: %w", n, t.name, err)
 	}
 	return nil
 }
