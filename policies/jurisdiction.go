@@ -73,3 +73,24 @@ func (j jurisdictions) of(code string) []string {
 	}
 	return j.fallback
 }
+
+// Covers reports whether a clause speaks of sessions of a jurisdiction: a rule that holds in many countries
+// cites the law of each, and is a breach of that of the session's own alone. Whose law a clause is, its id
+// says: it begins with the pack of its country, and where it is a state's (us-ca) with that listed code. One
+// that begins with no such pack holds everywhere.
+func (b *Bundle) Covers(c Clause, jurisdiction string) bool {
+	pack, rest, _ := strings.Cut(c.ID, "-")
+	if !slices.Contains(packNames, pack) {
+		return true
+	}
+	region, _, _ := strings.Cut(rest, "-")
+	if code := strings.ToUpper(pack + "-" + region); b.jurisdictions.packs[code] != nil {
+		return strings.ToUpper(strings.TrimSpace(jurisdiction)) == code
+	}
+	return slices.Contains(b.jurisdictions.of(jurisdiction), pack)
+}
+
+// Asks reports whether sessions of a jurisdiction are put to a rule.
+func (b *Bundle) Asks(r Rule, jurisdiction string) bool {
+	return !r.Indicator && slices.Contains(b.jurisdictions.of(jurisdiction), r.Pack)
+}

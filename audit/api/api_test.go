@@ -34,9 +34,11 @@ type door struct {
 	receipt intake.Receipt
 	err     error
 	got     string
+	allowed func(tenant, line string) string
 }
 
-func (i *door) Accept(_ context.Context, body io.Reader, contentType string) (intake.Receipt, error) {
+func (i *door) Accept(_ context.Context, body io.Reader, contentType string, allowed func(tenant, line string) string) (intake.Receipt, error) {
+	i.allowed = allowed
 	b, err := io.ReadAll(body)
 	i.got = contentType + "|" + string(b[:min(len(b), 100)])
 	if err != nil {
@@ -76,12 +78,15 @@ func start(t *testing.T) *service {
 	}
 	people := identitytest.EachRole()
 	s.db, s.signIn = db, signIn
+	people["acme source"] = identity.Principal{ID: "acme-source", Roles: []identity.Role{identity.Source}, Tenants: []string{"acme"}}
+	people["loans source"] = identity.Principal{ID: "loans-source", Roles: []identity.Role{identity.Source}, Tenants: []string{"acme"}, Lines: []string{"loans"}}
+	people["loans viewer"] = identity.Principal{ID: "loans-viewer", Roles: []identity.Role{identity.Viewer}, Lines: []string{"loans"}}
 	people["acme"] = identity.Principal{ID: "acme-officer", Roles: []identity.Role{identity.Officer}, Tenants: []string{"acme"}}
 	keys, err := vault.Open(t.Context(), db, filepath.Join(t.TempDir(), vault.MasterKeyFile), true)
 	if err != nil {
 		t.Fatal(err)
 	}
-	packages, err := export.New(t.Context(), export.Options{Store: db, Dir: t.TempDir(), Log: quiet,
+	packages, err := export.New(t.Context(), export.Options{Store: db, Dir: t.TempDir(), Accounts: signIn.Accounts, Log: quiet,
 		Make: func(context.Context, io.Writer, export.Request, func(export.Progress)) (*export.Made, error) {
 			return nil, errors.New("no package is made here")
 		}})
@@ -357,6 +362,29 @@ func TestInteractionsAnswerPerItem(t *testing.T) {
 	}
 }
 
+func TestASourceWritesOnlyForItsTenantsAndLines(t *testing.T) {
+	s := start(t)
+	s.intake.receipt = intake.Receipt{Accepted: 1}
+	for _, c := range []struct{ who, tenant, line, says string }{
+		{"source", "", "", ""}, {"source", "other", "cards", ""},
+		{"acme source", "acme", "", ""}, {"acme source", "acme", "cards", ""},
+		{"acme source", "other", "", "tenants acme only"}, {"acme source", "", "", "name one of them in the event's tenant"},
+		{"loans source", "acme", "loans", ""}, {"loans source", "acme", "cards", "business lines loans only"},
+		{"loans source", "acme", "", "name one of them in the event's business_line"}, {"loans source", "other", "loans", "tenants acme only"},
+	} {
+		if answer, body := s.do(c.who, "POST", "/api/v1/interactions", "{}"); answer.StatusCode != 202 {
+			t.Fatalf("%s: %s %s", c.who, answer.Status, body)
+		}
+		why := ""
+		if s.intake.allowed != nil {
+			why = s.intake.allowed(c.tenant, c.line)
+		}
+		if (why == "") != (c.says == "") || !strings.Contains(why, c.says) {
+			t.Errorf("%s writes for %q, %q: %q, want %q", c.who, c.tenant, c.line, why, c.says)
+		}
+	}
+}
+
 func TestEverythingIsDescribed(t *testing.T) {
 	s := start(t)
 	var doc struct {
@@ -398,6 +426,11 @@ func TestHealth(t *testing.T) {
 	}
 	if answer, body := s.do("", "GET", "/readyz", ""); answer.StatusCode != 200 || !strings.Contains(body, `"ok":true`) || strings.Contains(body, "lag") {
 		t.Errorf("readyz: %s %q", answer.Status, body)
+	}
+	for _, who := range []string{"acme", "loans viewer"} {
+		if answer, body := s.do(who, "GET", "/metrics", ""); answer.StatusCode != 403 || strings.Contains(body, "up 1") || !strings.Contains(body, "of all tenants") {
+			t.Errorf("metrics for %s: %s %q", who, answer.Status, body)
+		}
 	}
 	if answer, body := s.do("viewer", "GET", "/metrics", ""); answer.StatusCode != 200 || body != "up 1\n" {
 		t.Errorf("metrics: %s %q", answer.Status, body)

@@ -25,6 +25,10 @@ func (h health) routes() []identity.Route {
 		})},
 		{Method: http.MethodGet, Path: "/readyz", Permission: identity.Public, Summary: "Every part answers", Handler: identity.Page(h.ready)},
 		{Method: http.MethodGet, Path: "/metrics", Permission: identity.ReadSystem, Summary: "Prometheus metrics", Handler: identity.Page(func(w http.ResponseWriter, r *http.Request) {
+			if who, _ := identity.From(r.Context()); len(who.Tenants)+len(who.Lines) > 0 {
+				problem(w, http.StatusForbidden, "the metrics are of all tenants, and you see some tenants or business lines only; ask for a token of somebody who sees them all")
+				return
+			}
 			if h.metrics == nil {
 				problem(w, http.StatusNotFound, "this service keeps no metrics")
 				return

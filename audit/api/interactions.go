@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
+	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -23,8 +25,9 @@ const intakeBytes = 64 << 20
 type Intake interface {
 	// Accept reads an object, an array or NDJSON and puts each event into the stream. What is wrong
 	// with single events stands in the receipt; an error means that the request as a whole could
-	// not be taken (intake.ErrUnreadable, intake.ErrAway, or the body's own).
-	Accept(ctx context.Context, body io.Reader, contentType string) (intake.Receipt, error)
+	// not be taken (intake.ErrUnreadable, intake.ErrAway, or the body's own). allowed says of the tenant and
+	// business line that an event names why it may not be written there, "" where it may; nil allows all.
+	Accept(ctx context.Context, body io.Reader, contentType string, allowed func(tenant, line string) string) (intake.Receipt, error)
 }
 
 // Receipt is an intake's receipt as the API tells it.
@@ -49,7 +52,9 @@ func (i interactions) routes() []identity.Route {
 		Summary: "Send interactions: one object, an array, or NDJSON",
 		Handler: identity.Operation(i.accept, func(op *huma.Operation) {
 			op.Description = "202: all are in the stream. 207: some are, and the others are named with their reasons. " +
-				"400, 413: none is. Sending the same event twice counts it once, so a request that got no answer can be repeated."
+				"400, 413: none is. Sending the same event twice counts it once, so a request that got no answer can be repeated. " +
+				"Whoever is bound to tenants names one of them in every event, and whoever is bound to business lines names one of those too: " +
+				"an event that names none belongs to whom its session does, which is not known here."
 			op.DefaultStatus = http.StatusAccepted
 			op.Errors = []int{http.StatusBadRequest, http.StatusRequestEntityTooLarge, http.StatusServiceUnavailable}
 		}),
@@ -103,6 +108,21 @@ func refusals(refused []intake.Refusal) (out []error) {
 	return out
 }
 
+// writable says where the principal in ctx may write. What is missing is not filled in: the session may be
+// another tenant's.
+func writable(ctx context.Context) func(tenant, line string) string {
+	who, _ := identity.From(ctx)
+	return func(tenant, line string) string {
+		switch {
+		case len(who.Tenants) > 0 && !slices.Contains(who.Tenants, tenant):
+			return fmt.Sprintf("you write for the tenants %s only; name one of them in the event's tenant", strings.Join(who.Tenants, ", "))
+		case len(who.Lines) > 0 && !slices.Contains(who.Lines, line):
+			return fmt.Sprintf("you write for the business lines %s only; name one of them in the event's business_line", strings.Join(who.Lines, ", "))
+		}
+		return ""
+	}
+}
+
 type acceptOutput struct {
 	Status int
 	Body   Receipt
@@ -112,7 +132,7 @@ func (i interactions) accept(ctx context.Context, in *acceptInput) (*acceptOutpu
 	if i.intake == nil {
 		return nil, huma.Error503ServiceUnavailable("this service takes no interactions; send them to one that was started with a broker")
 	}
-	receipt, err := i.intake.Accept(ctx, in.body, in.contentType)
+	receipt, err := i.intake.Accept(ctx, in.body, in.contentType, writable(ctx))
 	var large *http.MaxBytesError
 	switch {
 	case errors.As(err, &large):

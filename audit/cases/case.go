@@ -88,7 +88,7 @@ type Case struct {
 	Version    int64     `json:"version" doc:"Send it back with every change; a change of somebody else's raises it"`
 	Tenant     string    `json:"tenant"`
 	SessionID  string    `json:"session_id"`
-	Customer   string    `json:"customer,omitempty" doc:"Pseudonym, as the record has it"`
+	Customer   string    `json:"customer,omitempty" doc:"Pseudonym, as the record has it; its end only for whoever does not work cases"`
 	FindingID  string    `json:"finding_id,omitempty" doc:"Of the source that it began with"`
 	State      State     `json:"state" enum:"candidate,open,assessed,proposed,approved,paying,paid,closed,rejected,appealed"`
 	Kind       string    `json:"kind" doc:"What the customer's claim is about"`
@@ -113,8 +113,9 @@ type Case struct {
 	PaidMinor int64     `json:"paid_minor,omitempty" doc:"Confirmed so far, all rounds, in minor units"`
 	Currency  string    `json:"currency,omitempty" doc:"ISO 4217; of the harm and whatever is paid"`
 
-	proposals int   // how many there were; makes each digest another one
-	change    int64 // grows with every change; guards the row, orders the mirror
+	proposals int    // how many there were; makes each digest another one
+	change    int64  // grows with every change; guards the row, orders the mirror
+	line      string // business line of the session when the case began; "" where it had none
 }
 
 // Harm is what the misjudgement cost the customer, as an officer assessed it.

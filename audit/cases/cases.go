@@ -68,6 +68,7 @@ type Cases struct {
 	db       *store.DB
 	sessions Sessions
 	o        Options
+	knocks   knocks
 }
 
 // New checks the options and brings the noun's tables up to date.
@@ -156,7 +157,7 @@ func (c *Cases) Clause(id string) (policies.Clause, bool) { return c.o.Policy.Cl
 // view returns a case that the principal in ctx may see.
 func (c *Cases) view(ctx context.Context, tx *store.Tx, id string) (Case, error) {
 	k, err := c.read(ctx, tx, id)
-	if who, _ := identity.From(ctx); err == nil && !who.Sees(k.Tenant) {
+	if who, _ := identity.From(ctx); err == nil && !who.SeesLine(k.Tenant, k.line) {
 		return Case{}, ErrNotFound
 	}
 	return k, err
@@ -227,10 +228,11 @@ func (c *Cases) List(ctx context.Context, q Query) (Page, error) {
 	return page, nil
 }
 
-// ofTenant keeps to the tenant of the principal in ctx, and to the one that is asked for.
+// ofTenant keeps to the tenants and business lines of the principal in ctx, and to the tenant that is asked for.
 func ofTenant(ctx context.Context, w *where, asked string) {
 	who, _ := identity.From(ctx)
 	w.in("tenant", who.Tenants)
+	w.in("business_line", who.Lines)
 	w.equal("tenant", asked)
 }
 

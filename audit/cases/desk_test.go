@@ -16,7 +16,8 @@ import (
 	"mingjian/policies"
 )
 
-// everywhere is a record in which every session is, with the findings that a test gave it.
+// everywhere is a record in which every session is, with the findings that a test gave it. What stands before
+// a / in a session's id is its business line.
 type everywhere map[string][]warehouse.FindingItem
 
 func (e everywhere) SessionOf(ctx context.Context, tenant, id string) (warehouse.Conversation, bool, error) {
@@ -29,8 +30,12 @@ func (e everywhere) SessionOf(ctx context.Context, tenant, id string) (warehouse
 	if who, ok := identity.From(ctx); !ok || !who.Sees(tenant) {
 		return warehouse.Conversation{}, false, errors.New("nobody asks")
 	}
+	line, _, lined := strings.Cut(id, "/")
+	if !lined {
+		line = ""
+	}
 	return warehouse.Conversation{
-		Session:  warehouse.Session{Tenant: tenant, SessionID: id, CustomerID: "c-" + id, Jurisdiction: "CN"},
+		Session:  warehouse.Session{Tenant: tenant, SessionID: id, CustomerID: "c-" + id, Jurisdiction: "CN", BusinessLine: line},
 		Findings: e[id],
 	}, true, nil
 }

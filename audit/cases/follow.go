@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"mingjian/audit/identity"
 	"mingjian/audit/store"
 	"mingjian/collector/event"
 	"mingjian/collector/warehouse"
@@ -91,6 +92,13 @@ func (c *Cases) hear(ctx context.Context, t told) error {
 	}
 	if known != "" && before == t.Ended || known == "" && t.Ended != "" {
 		return nil
+	}
+	if known == "" {
+		conv, _, err := c.sessions.SessionOf(identity.With(ctx, identity.Principal{ID: byRecord, Name: byRecord}), t.tenant, t.session)
+		if err != nil {
+			return err
+		}
+		t.line = conv.Session.BusinessLine
 	}
 	return c.db.Write(ctx, func(tx *store.Tx) error {
 		_, _, err := c.join(ctx, tx, t)

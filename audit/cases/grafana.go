@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 	"unicode"
 
@@ -101,8 +102,14 @@ func (c *Cases) hook(ctx context.Context, in *hookInput) (*hookOutput, error) {
 		if !errors.As(err, &said) {
 			return nil, err
 		}
-		if failed := c.note(ctx, "alert.refused", "hook:grafana", err.Error(), map[string]any{"bytes": len(in.RawBody), "sha256": sum(in.RawBody)}); failed != nil {
-			return nil, failed
+		if since, write := c.knocks.another(err.Error(), c.db.Now()); write {
+			fields := map[string]any{"bytes": len(in.RawBody), "sha256": sum(in.RawBody)}
+			if since > 0 {
+				fields["left_out"] = since
+			}
+			if failed := c.note(ctx, "alert.refused", "hook:grafana", err.Error(), fields); failed != nil {
+				return nil, failed
+			}
 		}
 		return nil, err
 	}
@@ -123,6 +130,38 @@ func (c *Cases) hook(ctx context.Context, in *hookInput) (*hookOutput, error) {
 		out.Body.Items = append(out.Body.Items, h)
 	}
 	return out, nil
+}
+
+// knockEvery is how often the journal is told of messages that are refused for the same reason. It is never
+// cut, and anybody can knock: whoever does so all day must not be able to fill the disk.
+const knockEvery = time.Minute
+
+// knocks count the messages that did not come from whoever has the secret, by why: a handful of sentences.
+type knocks struct {
+	mu sync.Mutex
+	of map[string]knock
+}
+
+type knock struct {
+	told time.Time // when the journal was told of one
+	left int       // how many came since, which it was not told of
+}
+
+// another counts one more. It reports whether the journal is to be told of it, and how many it was not told
+// of since the last. Those that nothing follows are told of no more.
+func (k *knocks) another(why string, now time.Time) (left int, write bool) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.of == nil {
+		k.of = map[string]knock{}
+	}
+	last := k.of[why]
+	if now.Sub(last.told).Abs() < knockEvery { // the clock may have been put back
+		k.of[why] = knock{last.told, last.left + 1}
+		return 0, false
+	}
+	k.of[why] = knock{told: now}
+	return last.left, true
 }
 
 // authentic refuses what does not come from whoever has the secret, or came before.
@@ -205,7 +244,7 @@ func (c *Cases) alert(ctx context.Context, text json.RawMessage) (Heard, error) 
 	}
 	t := told{
 		Source: Source{Kind: FromAlert, Ref: a.Fingerprint, Rule: rule, Words: a.words(), By: byGrafana, At: a.StartsAt.UTC().Truncate(time.Millisecond)},
-		tenant: conv.Session.Tenant, session: conv.Session.SessionID, customer: conv.Session.CustomerID, findingID: finding,
+		tenant: conv.Session.Tenant, session: conv.Session.SessionID, customer: conv.Session.CustomerID, line: conv.Session.BusinessLine, findingID: finding,
 		kind: a.Labels["kind"], actor: byGrafana,
 	}
 	if !slices.Contains(Kinds, t.kind) {

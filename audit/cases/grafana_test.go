@@ -176,6 +176,7 @@ func TestTheHookTakesOnlyWhatTheSecretSigned(t *testing.T) {
 			if r := o.refusals(t, "hook:grafana"); len(r) == 0 || !strings.Contains(r[len(r)-1], says) {
 				t.Errorf("%s: the journal has %q", what, r)
 			}
+			o.now = o.now.Add(time.Minute) // for the journal to be told of the next
 		}
 		refused("nothing", 401, "not signed", body)
 		refused("another token", 401, "not signed", body, "Authorization", "Bearer "+hookSecret+"x")
@@ -208,6 +209,46 @@ func TestTheHookTakesOnlyWhatTheSecretSigned(t *testing.T) {
 			t.Errorf("a body over the limit: %d", status)
 		}
 	})
+}
+
+func TestWhoeverKnocksAllDayDoesNotFillTheJournal(t *testing.T) {
+	o := openOffice(t, t.TempDir()+"/state.db", withSecret)
+	s := o.serve(t)
+	knock := func(n int, header ...string) {
+		t.Helper()
+		for i := range n {
+			if status, text := send(t, s, hookPath, fmt.Sprintf(`{"n":%d}`, i), header...); status != 401 {
+				t.Fatalf("%d %s", status, text)
+			}
+		}
+	}
+	told := func(want ...string) {
+		t.Helper()
+		var got []string
+		for _, e := range o.journal(t, "hook:grafana") {
+			var d struct {
+				LeftOut int `json:"left_out"`
+			}
+			if err := json.Unmarshal(e.Detail, &d); err != nil {
+				t.Fatal(err)
+			}
+			got = append(got, fmt.Sprintf("%s +%d", e.Reason[:20], d.LeftOut))
+		}
+		if !slices.Equal(got, want) {
+			t.Fatalf("the journal has %q, want %q", got, want)
+		}
+	}
+	const unsigned, forged = "the alert is not sig", "the alert's signatur"
+	knock(100)
+	told(unsigned + " +0")
+	knock(50, "X-Grafana-Alerting-Signature", "00") // another reason is told of
+	told(unsigned+" +0", forged+" +0")
+	o.now = o.now.Add(59 * time.Second)
+	knock(10)
+	told(unsigned+" +0", forged+" +0")
+	o.now = o.now.Add(time.Second)
+	knock(10)
+	told(unsigned+" +0", forged+" +0", unsigned+" +109")
 }
 
 func TestWithoutASecretTheHookIsOff(t *testing.T) {

@@ -17,6 +17,7 @@ import (
 type told struct {
 	Source
 	tenant, session, customer string
+	line                      string // business line of the session
 	findingID                 string // "" where it speaks of the session as a whole
 	kind                      string // one of Kinds
 	claimed                   *policies.Money
@@ -99,6 +100,9 @@ func (c *Cases) join(ctx context.Context, tx *store.Tx, t told) (Case, joining, 
 	if k.Customer == "" {
 		k.Customer = t.customer
 	}
+	if k.line == "" {
+		k.line = t.line
+	}
 	k.add(t)
 	if err := addSource(ctx, tx, k.ID, t, now); err != nil {
 		return Case{}, "", err
@@ -150,7 +154,7 @@ func (c *Cases) begin(ctx context.Context, tx *store.Tx, t told) (Case, joining,
 	now := c.db.Now()
 	k := Case{
 		ID: t.caseID(), Version: 1, change: 1, Tenant: t.tenant, SessionID: t.session, Customer: t.customer, FindingID: t.findingID,
-		State: Candidate, Kind: t.kind, Reason: t.Words, Reporter: t.By, At: now, ChangedAt: now, Round: 1, Deadlines: c.deadlines(now),
+		State: Candidate, Kind: t.kind, Reason: t.Words, Reporter: t.By, At: now, ChangedAt: now, Round: 1, Deadlines: c.deadlines(now), line: t.line,
 	}
 	k.add(t)
 	ok, err := insert(ctx, tx, k)

@@ -40,7 +40,7 @@ func (c *Cases) Report(ctx context.Context, r Report) (got Case, opened bool, er
 		Source: Source{
 			Kind: FromReport, Ref: idOf(s.Tenant, r.SessionID, r.FindingID, who.ID), Rule: ruleOf(conv, r.FindingID), Words: r.Reason, By: who.ID, At: c.db.Now(),
 		},
-		tenant: s.Tenant, session: s.SessionID, customer: s.CustomerID, findingID: r.FindingID, kind: r.Kind, actor: who.ID,
+		tenant: s.Tenant, session: s.SessionID, customer: s.CustomerID, line: s.BusinessLine, findingID: r.FindingID, kind: r.Kind, actor: who.ID,
 	}
 	err = c.db.Write(ctx, func(tx *store.Tx) error {
 		var how joining

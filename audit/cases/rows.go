@@ -13,7 +13,7 @@ import (
 	"mingjian/audit/store"
 )
 
-const columns = `id, version, change, tenant, session_id, customer, finding_id, state, kind, reason, reporter, at_ms, document`
+const columns = `id, version, change, tenant, session_id, customer, finding_id, state, kind, reason, reporter, at_ms, document, business_line`
 
 // document is what is stored of a case beside its columns.
 type document struct {
@@ -35,7 +35,7 @@ func (c *Cases) scan(row interface{ Scan(...any) error }) (Case, error) {
 	var at int64
 	var text string
 	if err := row.Scan(&now.ID, &now.Version, &now.change, &now.Tenant, &now.SessionID, &now.Customer, &now.FindingID,
-		&now.State, &now.Kind, &now.Reason, &now.Reporter, &at, &text); err != nil {
+		&now.State, &now.Kind, &now.Reason, &now.Reporter, &at, &text, &now.line); err != nil {
 		return Case{}, err
 	}
 	now.At = moment(at)
@@ -53,7 +53,7 @@ func (c *Cases) scan(row interface{ Scan(...any) error }) (Case, error) {
 		k.proposals = d.Proposals
 	}
 	k.ID, k.Version, k.change, k.Tenant, k.SessionID, k.Customer, k.FindingID = now.ID, now.Version, now.change, now.Tenant, now.SessionID, now.Customer, now.FindingID
-	k.State, k.Kind, k.Reason, k.Reporter, k.At = now.State, now.Kind, now.Reason, now.Reporter, now.At
+	k.State, k.Kind, k.Reason, k.Reporter, k.At, k.line = now.State, now.Kind, now.Reason, now.Reporter, now.At, now.line
 	return k, nil
 }
 
@@ -63,8 +63,8 @@ func insert(ctx context.Context, tx *store.Tx, k Case) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	res, err := tx.ExecContext(ctx, `INSERT INTO cases (`+columns+`, next_due_ms, escalation) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15) ON CONFLICT (id) DO NOTHING`,
-		k.ID, k.Version, k.change, k.Tenant, k.SessionID, k.Customer, k.FindingID, string(k.State), k.Kind, k.Reason, k.Reporter, k.At.UnixMilli(), string(text), k.nextDue(), k.Escalation)
+	res, err := tx.ExecContext(ctx, `INSERT INTO cases (`+columns+`, next_due_ms, escalation) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16) ON CONFLICT (id) DO NOTHING`,
+		k.ID, k.Version, k.change, k.Tenant, k.SessionID, k.Customer, k.FindingID, string(k.State), k.Kind, k.Reason, k.Reporter, k.At.UnixMilli(), string(text), k.line, k.nextDue(), k.Escalation)
 	if err != nil {
 		return false, fmt.Errorf("begin case: %w", err)
 	}
@@ -87,8 +87,8 @@ func save(ctx context.Context, tx *store.Tx, k Case) error {
 	if err != nil {
 		return err
 	}
-	_, err = tx.ExecContext(ctx, `UPDATE cases SET version = $1, customer = $2, state = $3, kind = $4, document = $5, next_due_ms = $6, escalation = $7, change = $8 WHERE id = $9`,
-		k.Version, k.Customer, string(k.State), k.Kind, string(text), k.nextDue(), k.Escalation, k.change, k.ID)
+	_, err = tx.ExecContext(ctx, `UPDATE cases SET version = $1, customer = $2, state = $3, kind = $4, document = $5, next_due_ms = $6, escalation = $7, change = $8, business_line = $9 WHERE id = $10`,
+		k.Version, k.Customer, string(k.State), k.Kind, string(text), k.nextDue(), k.Escalation, k.change, k.line, k.ID)
 	if err != nil {
 		return fmt.Errorf("change case: %w", err)
 	}

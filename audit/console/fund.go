@@ -140,6 +140,11 @@ func (c *Console) showFund(w http.ResponseWriter, r *http.Request, status int, b
 		tenant = ""
 	}
 	balances, err := c.Fund.Balances(r.Context(), "")
+	var no *fund.Refusal
+	if errors.As(err, &no) && no.Code == fund.Foreign {
+		c.say(w, r, http.StatusForbidden, message{Key: "no_fund", Link: "/cases"})
+		return
+	}
 	if err != nil {
 		c.trouble(w, r, err)
 		return
@@ -155,7 +160,6 @@ func (c *Console) showFund(w http.ResponseWriter, r *http.Request, status int, b
 	if here >= 0 {
 		b.Here = &b.Ledgers[here]
 		if err := c.ledgerDetail(r, l, &b); err != nil {
-			var no *fund.Refusal
 			if errors.As(err, &no) && q.Get("cursor") != "" { // an address that somebody shortened
 				http.Redirect(w, r, fundHref(q), http.StatusSeeOther)
 				return

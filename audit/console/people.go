@@ -80,9 +80,12 @@ type shownLink struct {
 	Until   time.Time
 }
 
-// linkFor is a link as it can be sent. The service does not know by which name it is reached from
-// elsewhere, so it is the one by which the administrator reached it.
-func linkFor(r *http.Request, id string, l identity.Link) *shownLink {
+// linkFor is a link as it can be sent: below the address that is configured, since what a request says of its
+// host is whoever's who sent it. Where none is, it is the one by which the administrator reached it.
+func (c *Console) linkFor(r *http.Request, id string, l identity.Link) *shownLink {
+	if c.SignIn.Address != "" {
+		return &shownLink{id, c.SignIn.Address + l.Path(), l.Until}
+	}
 	scheme := "http"
 	if r.TLS != nil || strings.HasPrefix(r.Header.Get("Origin"), "https://") { // behind a proxy that ends TLS
 		scheme = "https"
@@ -132,7 +135,7 @@ func (c *Console) invite(w http.ResponseWriter, r *http.Request) {
 	case err != nil:
 		c.trouble(w, r, err)
 	default:
-		c.showPeople(w, r, http.StatusOK, peopleBody{Link: linkFor(r, k.ID, link)})
+		c.showPeople(w, r, http.StatusOK, peopleBody{Link: c.linkFor(r, k.ID, link)})
 	}
 }
 
@@ -269,7 +272,7 @@ func (c *Console) enablePerson(w http.ResponseWriter, r *http.Request) {
 func (c *Console) linkPerson(w http.ResponseWriter, r *http.Request) {
 	link, err := c.SignIn.Accounts.NewLink(r.Context(), r.PathValue("id"))
 	if err == nil {
-		c.showPerson(w, r, http.StatusOK, personBody{Link: linkFor(r, r.PathValue("id"), link)})
+		c.showPerson(w, r, http.StatusOK, personBody{Link: c.linkFor(r, r.PathValue("id"), link)})
 		return
 	}
 	c.onPerson(w, r, "link", personBody{}, func() error { return err })

@@ -381,9 +381,31 @@ func (n *Notary) Flush(ctx context.Context) error {
 	if err := n.recognise(ctx); err != nil {
 		return fmt.Errorf("evidence log: %w", err)
 	}
+	for {
+		appended, err := n.append(ctx)
+		if err != nil {
+			return err
+		}
+		if appended < atOnce {
+			break
+		}
+	}
+	if n.mirror != nil {
+		if err := n.copyOut(ctx); err != nil {
+			n.logger.WarnContext(ctx, "entries of the evidence log were not copied to the warehouse; trying again later", "error", err)
+		}
+	}
+	return nil
+}
+
+// atOnce is how many entries are held in memory: some 2 MB of seals, and 128 MB if each were as large as it may be.
+const atOnce = 2000
+
+// append appends the first entries that are queued, and says how many.
+func (n *Notary) append(ctx context.Context) (int, error) {
 	waiting, err := n.waiting(ctx, `place IS NULL`)
 	if err != nil {
-		return fmt.Errorf("evidence log: %w", err)
+		return 0, fmt.Errorf("evidence log: %w", err)
 	}
 	futures := make([]tessera.IndexFuture, len(waiting))
 	for i, q := range waiting {
@@ -400,17 +422,9 @@ func (n *Notary) Flush(ctx context.Context) error {
 		places[q.seq] = index.Index
 	}
 	if err := n.note(ctx, places); err != nil {
-		return errors.Join(failed, err)
+		return 0, errors.Join(failed, err)
 	}
-	if failed != nil {
-		return failed
-	}
-	if n.mirror != nil {
-		if err := n.copyOut(ctx); err != nil {
-			n.logger.WarnContext(ctx, "entries of the evidence log were not copied to the warehouse; trying again later", "error", err)
-		}
-	}
-	return nil
+	return len(waiting), failed
 }
 
 // recognise notes what is in the log and was not noted, because a crash came between the two.
@@ -452,9 +466,10 @@ func (n *Notary) recognise(ctx context.Context) error {
 	return nil
 }
 
+// waiting gives the first entries that a condition holds for.
 func (n *Notary) waiting(ctx context.Context, condition string) (out []queued, err error) {
 	err = n.store.Read(ctx, func(tx *store.Tx) error {
-		rows, err := tx.QueryContext(ctx, `SELECT seq, entry, place FROM evidence_entries WHERE `+condition+` ORDER BY seq`)
+		rows, err := tx.QueryContext(ctx, `SELECT seq, entry, place FROM evidence_entries WHERE `+condition+` ORDER BY seq LIMIT $1`, atOnce)
 		if err != nil {
 			return err
 		}
@@ -492,22 +507,31 @@ func (n *Notary) note(ctx context.Context, places map[int64]uint64) error {
 
 // copyOut copies appended entries to the mirror.
 func (n *Notary) copyOut(ctx context.Context) error {
+	for {
+		copied, err := n.copySome(ctx)
+		if err != nil || copied < atOnce {
+			return err
+		}
+	}
+}
+
+func (n *Notary) copySome(ctx context.Context) (int, error) {
 	waiting, err := n.waiting(ctx, `mirrored = 0 AND place IS NOT NULL`)
 	if err != nil || len(waiting) == 0 {
-		return err
+		return 0, err
 	}
 	rows := make([]warehouse.LogEntry, len(waiting))
 	for i, q := range waiting {
 		r, err := ReadEntry(uint64(q.place.Int64), []byte(q.text))
 		if err != nil {
-			return err
+			return 0, err
 		}
 		rows[i] = warehouse.LogEntry{Index: q.place.Int64, Key: r.Key, Type: r.Type, At: r.At.UnixMilli(), Entry: q.text}
 	}
 	if err := n.mirror.PutLog(ctx, rows); err != nil {
-		return err
+		return 0, err
 	}
-	return n.store.Write(ctx, func(tx *store.Tx) error {
+	return len(waiting), n.store.Write(ctx, func(tx *store.Tx) error {
 		for _, q := range waiting {
 			if _, err := tx.ExecContext(ctx, `UPDATE evidence_entries SET mirrored = 1 WHERE seq = $1`, q.seq); err != nil {
 				return err

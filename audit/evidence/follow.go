@@ -89,8 +89,8 @@ const (
 	// found by looking back; a sweep finds the rest, such as what was restored from a backup.
 	sweepEvery = 24 * time.Hour
 	// lookBack is how many of a partition's newest seals are looked at each time. Another owner's seals begin
-	// where the fork does, a few dozen batches back at most: its consumer group's session times out.
-	lookBack = 200
+	// where the fork does, as far back as warehouse.Store.Progress looks for the newest one that stands.
+	lookBack = 1000
 	// asked is how many keys the store is asked for at a time.
 	asked = 500
 )
@@ -203,6 +203,9 @@ func (f *follower) followSeals(ctx context.Context, p warehouse.Partition) error
 		// Seals over no offsets begin where the next one does: they are not parted from it.
 		if len(some) >= asked && some[len(some)-1].First != m.First {
 			if err := settle(); err != nil {
+				return err
+			}
+			if err := f.Flush(ctx); err != nil { // so that a first look over many does not gather them all
 				return err
 			}
 		}

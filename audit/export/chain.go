@@ -205,13 +205,19 @@ func (p *packing) chain(ctx context.Context, span warehouse.SealSpan, early int6
 		return nil, nil
 	}
 	c.trim(early, p.scope.RecordedBy)
+	return c, c.number()
+}
+
+// number gives the links their order, and refuses a chain from which one is missing. Where a seal follows the one
+// before it and offsets lie between them, the broker had lost them before they were read: whoever verifies tells.
+func (c *chain) number() error {
 	for i, l := range c.links {
-		if i > 0 && (l.Header.Previous != c.links[i-1].ID || l.Header.First != c.links[i-1].Header.Last+1) {
-			return nil, fmt.Errorf("seal %s of partition %d does not follow the one before it: a seal is missing; see 'mingjian doctor --deep'", l.ID, c.partition)
+		if i > 0 && (l.Header.Previous != c.links[i-1].ID || l.Header.First <= c.links[i-1].Header.Last) {
+			return fmt.Errorf("seal %s of partition %d does not follow the one before it: a seal is missing; see 'mingjian doctor --deep'", l.ID, c.partition)
 		}
 		l.order = i
 	}
-	return c, nil
+	return nil
 }
 
 // follow tells standing seals from superseded ones: where two follow the same one, the higher generation

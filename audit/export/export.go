@@ -58,7 +58,7 @@ const afterwards = 48 * time.Hour
 // Made is a package that was written.
 type Made struct {
 	Manifest     dossier.Manifest
-	Interactions int64 // rows in it
+	Interactions int64 // rows in it, those that were erased among them
 }
 
 // Maker writes the package of a request to w and tells how far it is. (*Sources).Write is one.
@@ -108,6 +108,8 @@ type packing struct {
 	partitions []*chain
 	chosen     map[string]bool           // sessions of a narrower scope; nil: all
 	border     map[*link]map[string]bool // of groups that do not reach into the period: sessions whose rows are shown
+	reaches    map[string]bool           // sessions with rows on both sides of the period's border
+	outside    int                       // rows of which only the moment is told
 	erasures   map[string]bool           // that the package names
 	sessions   map[string]*talk          // with a row in the package
 	found      map[string]*finding       // newest version of each finding in the package
@@ -151,21 +153,49 @@ func (s *Sources) Write(ctx context.Context, w io.Writer, r Request, progress fu
 	if s.Zone != nil {
 		p.zone = s.Zone(r.Scope.Tenant)
 	}
-	for _, step := range []struct {
-		phase string
-		do    func(context.Context) error
-	}{
-		{"log", p.begin}, {"seals", p.chains}, {"scope", p.choose}, {"interactions", p.writeInteractions}, {"findings", p.writeFindings},
-		{"sessions", p.writeSessions}, {"workflow", p.writeWorkflow}, {"policies", p.writePolicies}, {"evidence", p.writeEvidence},
-		{"report", p.writeReport}, {"manifest", p.seal},
-	} {
-		p.progress.Phase = step.phase
+	if err := p.steps(ctx, step{"log", p.begin}, step{"seals", p.chains}); err != nil {
+		return nil, err
+	}
+	if err := p.nothing(); err != nil {
+		return nil, err
+	}
+	if err := p.steps(ctx,
+		step{"scope", p.choose}, step{"interactions", p.writeInteractions}, step{"findings", p.writeFindings},
+		step{"sessions", p.writeSessions}, step{"workflow", p.writeWorkflow}, step{"policies", p.writePolicies}, step{"evidence", p.writeEvidence},
+		step{"report", p.writeReport}, step{"manifest", p.seal},
+	); err != nil {
+		return nil, err
+	}
+	return &Made{Manifest: p.manifest, Interactions: int64(p.manifest.Counts[dossier.InteractionsFile])}, nil
+}
+
+// step is a part of making a package.
+type step struct {
+	phase string
+	do    func(context.Context) error
+}
+
+func (p *packing) steps(ctx context.Context, steps ...step) error {
+	for _, s := range steps {
+		p.progress.Phase = s.phase
 		p.report(p.progress)
-		if err := step.do(ctx); err != nil {
-			return nil, fmt.Errorf("make the package: %s: %w", step.phase, err)
+		if err := s.do(ctx); err != nil {
+			return fmt.Errorf("make the package: %s: %w", s.phase, err)
 		}
 	}
-	return &Made{Manifest: p.manifest, Interactions: p.progress.Done}, nil
+	return nil
+}
+
+// nothing is the error of a package of which no seal has anything: most often the tenant's name is not right.
+func (p *packing) nothing() error {
+	for _, c := range p.partitions {
+		if slices.ContainsFunc(c.links, func(l *link) bool { return l.whole }) {
+			return nil
+		}
+	}
+	moment := func(ms int64) string { return time.UnixMilli(ms).In(p.zone).Format(time.RFC3339) }
+	return fmt.Errorf("the record has nothing of tenant %s in this period (%s to %s, recorded by %s); its tenants are in 'mingjian sql \"SELECT DISTINCT tenant FROM mingjian.interactions_v\"'",
+		p.scope.Tenant, moment(p.scope.From), moment(p.scope.To), moment(p.scope.RecordedBy))
 }
 
 // shanghai is the zone of days where nobody says another.

@@ -4,12 +4,15 @@ import (
 	"archive/zip"
 	"bytes"
 	"context"
+	"encoding/csv"
 	"encoding/json"
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -263,6 +266,11 @@ func crowd(n int) (out []map[string]any) {
 func TestAPackageVerifiesAndIsTheSameAgain(t *testing.T) {
 	s := ran(t)
 	s.told(crowd(120)...)
+	for _, where := range []string{"US-UT", "CN", "FR"} {
+		human := talk("acme", "acme-human-"+where, 90*time.Minute, where, "are you a bot?")
+		human[2]["text"] = "I am a real person, not a robot. 我是真人，不是机器人。"
+		s.told(human...)
+	}
 	// One that crosses the border, sealed apart.
 	long := talk("acme", "acme-long", 24*time.Hour-25*time.Second, "CN", "过一会儿", "还在吗", "你好")
 	s.told(long[:3]...)
@@ -350,6 +358,9 @@ func (s *system) forgotten(before *export.Made) {
 			s.t.Errorf("%s has what was erased", name)
 		}
 	}
+	if want := fmt.Sprintf("%d interactions were erased", done.Rows); !strings.Contains(files[dossier.ReportFile], want) {
+		s.t.Errorf("what was not checked does not say %q", want)
+	}
 	if report.Counts.Erased != int(done.Rows) || made.Manifest.Counts[dossier.ErasuresFile] != 1 || made.Manifest.Counts[dossier.InteractionsFile] < before.Manifest.Counts[dossier.InteractionsFile] {
 		s.t.Errorf("%d rows are erased of %d; erasures %s", report.Counts.Erased, done.Rows, files[dossier.ErasuresFile])
 	}
@@ -368,6 +379,7 @@ func firstDifference(a, b string) string {
 // readable checks what people get: the page, the conversations, the tables.
 func readable(t *testing.T, files map[string]string) {
 	t.Helper()
+	ofItsOwnCountry(t, files)
 	page := files[dossier.ReportFile]
 	for _, want := range []string{"个会话", "conversations with", "How to verify this package", "cn-human", "<svg"} {
 		if !strings.Contains(page, want) {
@@ -417,6 +429,12 @@ func readable(t *testing.T, files map[string]string) {
 // narrower makes packages of less than everything.
 func (s *system) narrower(whole export.Request, all *export.Made) {
 	s.t.Helper()
+	nosuch := whole
+	nosuch.Scope.Tenant = "nosuch"
+	var out bytes.Buffer
+	if _, err := s.sources().Write(context.Background(), &out, nosuch, nil); err == nil || out.Len() > 0 || !strings.HasPrefix(err.Error(), "the record has nothing of tenant nosuch in this period") || strings.Contains(err.Error(), "\n") {
+		s.t.Errorf("a tenant that does not exist: %d bytes, %v", out.Len(), err)
+	}
 	for name, narrow := range map[string]func(*dossier.Scope){
 		"sessions": func(d *dossier.Scope) { d.Sessions = []string{"acme-5", "acme-7"} },
 		"rules": func(d *dossier.Scope) {
@@ -429,12 +447,81 @@ func (s *system) narrower(whole export.Request, all *export.Made) {
 		pkg, made := s.written(r)
 		report := s.verified(pkg)
 		rows := made.Manifest.Counts[dossier.InteractionsFile]
+		if made.Interactions != int64(rows) {
+			s.t.Errorf("%s: a package of %d rows is said to have %d", name, rows, made.Interactions)
+		}
 		if report.Complete || rows == 0 || rows >= all.Manifest.Counts[dossier.InteractionsFile] {
 			s.t.Errorf("%s: %d rows of %d; complete: %t", name, rows, all.Manifest.Counts[dossier.InteractionsFile], report.Complete)
 		}
 		text := unpacked(s.t, pkg)[dossier.InteractionsFile]
 		if name == "sessions" && (rows != 16 || strings.Contains(text, "acme-6")) || name == "jurisdictions" && strings.Contains(text, `acme-3\\"`) {
 			s.t.Errorf("%s: %d rows, among them others", name, rows)
+		}
+	}
+}
+
+// ofItsOwnCountry checks that a bot that says that it is human (one in each country of the crowd) is held
+// against the law of the session's country alone, wherever the package speaks of it.
+func ofItsOwnCountry(t *testing.T, files map[string]string) {
+	t.Helper()
+	rows := func(name string) []map[string]string {
+		all, err := csv.NewReader(strings.NewReader(strings.TrimPrefix(files[name], "\ufeff"))).ReadAll()
+		if err != nil {
+			t.Fatal(err)
+		}
+		var out []map[string]string
+		for _, row := range all[1:] {
+			m := map[string]string{}
+			for i, cell := range row {
+				_, english, _ := strings.Cut(all[0][i], " ")
+				m[english] = cell
+			}
+			out = append(out, m)
+		}
+		return out
+	}
+	places, counted := map[string]string{}, map[string]int{}
+	for _, r := range rows("report/sessions.csv") {
+		places[r["Conversation"]] = r["Jurisdiction"]
+	}
+	denied := map[string]string{}
+	for _, r := range rows("report/findings.csv") {
+		if r["Rule"] == "ai-denied" {
+			denied[places[r["Conversation"]]] = r["Clauses"]
+		}
+		for _, c := range strings.Fields(r["Clauses"]) {
+			counted[c]++
+		}
+	}
+	if want := (map[string]string{"US-UT": "us-ut-13-77-103", "CN": "", "FR": "eu-aia-50-1"}); !maps.Equal(denied, want) {
+		t.Errorf("a bot that denies what it is breaks %v, want %v", denied, want)
+	}
+	for _, r := range rows("report/clauses.csv") {
+		if r["Clause"] != "" && r["Findings"] != strconv.Itoa(counted[r["Clause"]]) {
+			t.Errorf("%s has %s findings, and %d count under it", r["Clause"], r["Findings"], counted[r["Clause"]])
+		}
+		switch idle := r["Not checked"]; r["Clause"] {
+		case "us-ut-13-77-103", "eu-aia-50-1":
+			if r["Findings"] == "0" || idle != "" {
+				t.Errorf("%v", r)
+			}
+		case "kr-ai-31":
+			if !strings.Contains(idle, "no conversation of its jurisdiction to judge") {
+				t.Errorf("%v", r)
+			}
+		case "es-8-2-3min", "cn-miit-85pct":
+			if idle == "" || r["Judgements"] != "0" {
+				t.Errorf("%v", r)
+			}
+		}
+		if r["Findings"] == "0" && (r["Not checked"] == "") != (r["Judgements"] != "0") && !strings.Contains(r["Not checked"], "In force from") {
+			t.Errorf("a clause without findings was judged or says why not: %v", r)
+		}
+	}
+	for name, text := range files {
+		if strings.HasPrefix(name, "conversations/") && strings.Contains(text, "<code>ai-denied</code>") &&
+			(strings.Contains(text, "AI Act") != strings.Contains(text, "<dd>FR</dd>") || strings.Contains(text, "Utah Code") != strings.Contains(text, "<dd>US-UT</dd>")) {
+			t.Errorf("%s names the law of another country", name)
 		}
 	}
 }

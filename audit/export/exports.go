@@ -82,12 +82,19 @@ const DefaultKeep = 30 * 24 * time.Hour
 // Options are what Exports needs. All fields without a remark are needed.
 type Options struct {
 	Store *store.DB
-	Dir   string           // where the files are kept; made with mode 0700
-	Make  Maker            // writes a package
-	Keep  time.Duration    // DefaultKeep when 0
-	Every time.Duration    // how often files that are over are looked for; a minute when 0
-	Now   func() time.Time // time.Now when nil
-	Log   *slog.Logger     // slog.Default when nil
+	Dir   string // where the files are kept; made with mode 0700
+	Make  Maker  // writes a package
+	// Accounts are those that packages can be issued to (*identity.Accounts).
+	Accounts Accounts
+	Keep     time.Duration    // DefaultKeep when 0
+	Every    time.Duration    // how often files that are over are looked for; a minute when 0
+	Now      func() time.Time // time.Now when nil
+	Log      *slog.Logger     // slog.Default when nil
+}
+
+// Accounts looks an account up for the principal in ctx; identity.ErrNoAccount where there is none.
+type Accounts interface {
+	Get(ctx context.Context, id string) (identity.Account, error)
 }
 
 // Exports makes packages one after the other, in the background, and keeps their files until they are over.
@@ -103,8 +110,8 @@ type Exports struct {
 
 // New checks the options and brings the noun's table up to date.
 func New(ctx context.Context, o Options) (*Exports, error) {
-	if o.Store == nil || o.Dir == "" || o.Make == nil {
-		return nil, errors.New("exports: Store, Dir and Make are needed")
+	if o.Store == nil || o.Dir == "" || o.Make == nil || o.Accounts == nil {
+		return nil, errors.New("exports: Store, Dir, Make and Accounts are needed")
 	}
 	if o.Keep <= 0 {
 		o.Keep = DefaultKeep
@@ -168,6 +175,15 @@ func (x *Exports) Start(ctx context.Context, r Request) (Export, error) {
 	if r.IssuedTo != "" && !who.May(identity.IssueExports) {
 		return Export{}, refuse("you may ask for a package and not issue it; leave issued_to out, and let somebody who may issue it do so")
 	}
+	if r.IssuedTo != "" {
+		takes, err := x.recipient(ctx, r.IssuedTo)
+		if err == nil {
+			err = takes(r.Scope.Tenant)
+		}
+		if err != nil {
+			return Export{}, err
+		}
+	}
 	e := Export{
 		ID: "exp-" + strings.ToLower(rand.Text()), Scope: r.Scope, Purpose: strings.TrimSpace(r.Purpose), At: r.At, State: Queued,
 		RequestedBy: who.ID, RequestedAt: x.now(), IssuedTo: r.IssuedTo,
@@ -215,13 +231,35 @@ func (x *Exports) record(ctx context.Context, tx *store.Tx, action string, e Exp
 	return tx.Record(ctx, store.Entry{Actor: actor, Action: action, Subject: "export:" + e.ID, Reason: reason, Detail: text})
 }
 
-// sees reports whether a principal may know of an export: of their tenant's all, and of anybody's those that
-// were issued to them and are done.
+// sees reports whether a principal may know of an export: of their tenant's all, or those that were issued to
+// them and are done. A package is of a whole tenant, so whoever sees only some of its business lines sees none.
 func sees(who identity.Principal, e Export) bool {
-	if who.May(identity.ReadExports) {
-		return who.Sees(e.Scope.Tenant)
+	if !whole(who, e.Scope.Tenant) {
+		return false
 	}
-	return who.May(identity.ReadIssued) && e.issued(who.ID)
+	return who.May(identity.ReadExports) || who.May(identity.ReadIssued) && e.issued(who.ID)
+}
+
+// whole reports whether a principal sees all of a tenant.
+func whole(who identity.Principal, tenant string) bool {
+	return who.Sees(tenant) && len(who.Lines) == 0
+}
+
+// recipient looks up to whom a package is to be issued, and returns what says whether one of a tenant can be.
+// It is asked before a transaction begins, since accounts are read in one of their own. Whoever issues need not
+// manage accounts, so the answer does not tell what is wrong with one.
+func (x *Exports) recipient(ctx context.Context, id string) (func(tenant string) error, error) {
+	k, err := x.o.Accounts.Get(identity.With(ctx, identity.Administrator), id)
+	if err != nil && !errors.Is(err, identity.ErrNoAccount) {
+		return nil, fmt.Errorf("look up to whom it is issued: %w", err)
+	}
+	to := identity.Principal{ID: k.ID, Roles: k.Roles, Tenants: k.Tenants, Lines: k.Lines}
+	return func(tenant string) error {
+		if err != nil || k.ID != id || k.Disabled || !to.May(identity.ReadIssued) || !whole(to, tenant) {
+			return refuse("a package of %s cannot be issued to %q: give the id of an account that is enabled, is a regulator's, and sees all of that tenant", tenant, id)
+		}
+		return nil
+	}, nil
 }
 
 func (e *Export) issued(to string) bool { return to != "" && e.IssuedTo == to && !e.IssuedAt.IsZero() }
@@ -261,11 +299,13 @@ func (x *Exports) List(ctx context.Context, q Query) (Page, error) {
 			add(column+" IN (?"+strings.Repeat(", ?", len(values)-1)+")", values...)
 		}
 	}
+	if len(who.Lines) > 0 {
+		return Page{}, nil // as sees says
+	}
+	among("tenant", anys(who.Tenants))
 	if q.Issued || !who.May(identity.ReadExports) {
 		add("issued_to = ?", who.ID)
 		among("state", []any{string(Done), string(Expired)})
-	} else {
-		among("tenant", anys(who.Tenants))
 	}
 	if q.Tenant != "" {
 		add("tenant = ?", q.Tenant)
@@ -446,13 +486,18 @@ var errCancelled = errors.New("cancelled")
 const maxReason = 2000
 
 // Issue gives a regulator the right to download a package, and says so in the evidence log. An export that is
-// being made is issued once it is done. It is issued once: to somebody else another export is made.
+// being made is issued once it is done. It is issued once: to somebody else another export is made. Whether
+// the account may have it is asked now, and again by each download.
 func (x *Exports) Issue(ctx context.Context, id, to, purpose string) (Export, error) {
 	if to = strings.TrimSpace(to); to == "" || utf8.RuneCountInString(to) > 200 {
 		return Export{}, refuse("say to whom it is issued: the id of the regulator's account, in issued_to")
 	}
 	if utf8.RuneCountInString(purpose) > maxReason {
 		return Export{}, refuse("say the purpose in at most %d characters", maxReason)
+	}
+	takes, err := x.recipient(ctx, to)
+	if err != nil {
+		return Export{}, err
 	}
 	return x.mine(ctx, id, func(tx *store.Tx, who identity.Principal, e *Export) error {
 		switch {
@@ -462,6 +507,9 @@ func (x *Exports) Issue(ctx context.Context, id, to, purpose string) (Export, er
 			return conflict("it was issued to %s; make another export for %s", e.IssuedTo, to)
 		case e.State != Done && e.State != Queued && e.State != Running:
 			return conflict("the export is %s: there is nothing to issue; make another one", e.State)
+		}
+		if err := takes(e.Scope.Tenant); err != nil {
+			return err
 		}
 		e.IssuedTo, e.IssuedBy = to, who.ID
 		if e.State != Done {

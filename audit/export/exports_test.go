@@ -25,6 +25,18 @@ import (
 	"mingjian/audit/store/storetest"
 )
 
+// accounts are those that there are, without their ids.
+type accounts map[string]identity.Account
+
+func (a accounts) Get(ctx context.Context, id string) (identity.Account, error) {
+	k, ok := a[id]
+	if who, _ := identity.From(ctx); !ok || !who.May(identity.ManagePeople) {
+		return k, identity.ErrNoAccount
+	}
+	k.ID = id
+	return k, nil
+}
+
 // desk is exports whose packages are made by the test.
 type desk struct {
 	t    *testing.T
@@ -32,11 +44,13 @@ type desk struct {
 	dir  string
 	now  time.Time
 	make func(ctx context.Context, w io.Writer, r export.Request) error
+	kept accounts
 	*export.Exports
 }
 
 func newDesk(t *testing.T, dsn string) *desk {
-	d := &desk{t: t, dir: filepath.Join(t.TempDir(), "exports"), now: time.Date(2026, 11, 1, 8, 0, 0, 0, time.UTC)}
+	regulator := identity.Account{Roles: []identity.Role{identity.Regulator}}
+	d := &desk{kept: accounts{"cac-7": regulator, "cac-8": regulator, "cac-9": regulator}, t: t, dir: filepath.Join(t.TempDir(), "exports"), now: time.Date(2026, 11, 1, 8, 0, 0, 0, time.UTC)}
 	d.make = func(_ context.Context, w io.Writer, r export.Request) error {
 		_, err := fmt.Fprintf(w, "the package of %s", r.Scope.Tenant)
 		return err
@@ -55,7 +69,7 @@ func (d *desk) again() {
 	d.t.Helper()
 	var err error
 	d.Exports, err = export.New(d.t.Context(), export.Options{
-		Store: d.db, Dir: d.dir, Every: 5 * time.Millisecond, Now: func() time.Time { return d.now }, Log: slog.New(slog.DiscardHandler),
+		Store: d.db, Dir: d.dir, Accounts: d.kept, Every: 5 * time.Millisecond, Now: func() time.Time { return d.now }, Log: slog.New(slog.DiscardHandler),
 		Make: func(ctx context.Context, w io.Writer, r export.Request, progress func(export.Progress)) (*export.Made, error) {
 			progress(export.Progress{Phase: "interactions", Done: 1, Total: 2})
 			if err := d.make(ctx, w, r); err != nil {
@@ -224,8 +238,9 @@ func anExportIsStoppedTakenUpAgainAndFails(t *testing.T, dsn string) {
 		return e
 	}
 	stop := d.running()
-	stopped, waiting := start(), start()
+	stopped := start()
 	<-begun
+	waiting := start()
 	if e := d.until(stopped.ID, export.Running); e.Progress.Total != 2 {
 		t.Errorf("progress %+v", e.Progress)
 	}
@@ -324,5 +339,80 @@ func routesAnswer(t *testing.T, dsn string) {
 		if status, body, _ := ask(c.who, c.method, c.path, c.body); status != c.want {
 			t.Errorf("%s %s: %d and not %d: %s", c.method, c.path, status, c.want, body)
 		}
+	}
+}
+
+func TestWhoeverSeesSomeLinesOnlyHasNoPackageOfTheWholeTenant(t *testing.T) {
+	d := newDesk(t, filepath.Join(t.TempDir(), "state.db"))
+	defer d.running()()
+	officer := as("officer", identity.Officer)
+	e, err := d.Start(officer, of("acme", d.now))
+	if err != nil {
+		t.Fatal(err)
+	}
+	d.until(e.ID, export.Done)
+	bound := identity.With(context.Background(), identity.Principal{ID: "loans", Roles: []identity.Role{identity.Officer}, Tenants: []string{"acme"}, Lines: []string{"loans"}})
+	page, err := d.List(bound, export.Query{Limit: 10})
+	if err != nil || len(page.Items) != 0 {
+		t.Errorf("listed %+v, %v", page.Items, err)
+	}
+	if _, err := d.Get(bound, e.ID); !errors.Is(err, export.ErrNotFound) {
+		t.Errorf("read: %v", err)
+	}
+	if _, _, err := d.Open(bound, e.ID); !errors.Is(err, export.ErrNotFound) {
+		t.Errorf("downloaded: %v", err)
+	}
+	if _, err := d.Issue(bound, e.ID, "cac-7", ""); !errors.Is(err, export.ErrNotFound) {
+		t.Errorf("issued: %v", err)
+	}
+	if _, err := d.Cancel(bound, e.ID, "x"); !errors.Is(err, export.ErrNotFound) {
+		t.Errorf("cancelled: %v", err)
+	}
+}
+
+func TestAPackageIsIssuedOnlyToAnAccountThatMayTakeIt(t *testing.T) {
+	d := newDesk(t, filepath.Join(t.TempDir(), "state.db"))
+	defer d.running()()
+	regulator := []identity.Role{identity.Regulator}
+	d.kept["viewer"] = identity.Account{Roles: []identity.Role{identity.Viewer}}
+	d.kept["left"] = identity.Account{Roles: regulator, Disabled: true}
+	d.kept["elsewhere"] = identity.Account{Roles: regulator, Tenants: []string{"other"}}
+	d.kept["in part"] = identity.Account{Roles: regulator, Lines: []string{"loans"}}
+	d.kept["of acme"] = identity.Account{Roles: regulator, Tenants: []string{"acme"}}
+	officer := as("officer", identity.Officer)
+	e, err := d.Start(officer, of("acme", d.now))
+	if err != nil {
+		t.Fatal(err)
+	}
+	d.until(e.ID, export.Done)
+	for _, to := range []string{"nobody", "viewer", "left", "elsewhere", "in part"} {
+		r := of("acme", d.now)
+		r.IssuedTo = to
+		_, asked := d.Start(officer, r)
+		_, given := d.Issue(officer, e.ID, to, "")
+		for _, err := range []error{asked, given} {
+			var no *export.Refusal
+			if !errors.As(err, &no) || no.Conflict || !strings.Contains(no.Text, fmt.Sprintf("cannot be issued to %q", to)) {
+				t.Errorf("to %s: %v", to, err)
+			}
+		}
+	}
+	if _, err := d.Issue(officer, e.ID, "of acme", ""); err != nil {
+		t.Fatal(err)
+	}
+	// What they may is asked again when they come for it.
+	for tenant, may := range map[string]bool{"acme": true, "other": false} {
+		who := identity.With(context.Background(), identity.Principal{ID: "of acme", Roles: regulator, Tenants: []string{tenant}})
+		f, _, err := d.Open(who, e.ID)
+		if err == nil {
+			f.Close()
+		}
+		page, listed := d.List(who, export.Query{Issued: true, Limit: 10})
+		if may != (err == nil) || listed != nil || may != (len(page.Items) == 1) {
+			t.Errorf("a regulator of %s: %v, listed %d, %v", tenant, err, len(page.Items), listed)
+		}
+	}
+	if _, _, err := d.Open(as("of acme", identity.Viewer), e.ID); !errors.Is(err, export.ErrNotFound) {
+		t.Errorf("a regulator no longer: %v", err)
 	}
 }

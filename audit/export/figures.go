@@ -7,6 +7,8 @@ import (
 
 // figures is what the report counts, gathered while the package is written.
 type figures struct {
+	places      map[string]int      // sessions that rules were asked of, by jurisdiction
+	stuck       map[ruleIn]int      // of them, those that a rule could not judge
 	notAssessed map[notAssessed]int // sessions, by rule and reason
 	unsettled   map[string]int      // sessions without facts, by reason
 	reviews     []reviewed
@@ -20,6 +22,9 @@ type figures struct {
 	funds       []fundState
 }
 
+// ruleIn is a rule in a jurisdiction.
+type ruleIn struct{ rule, place string }
+
 // verdict is what a person said of a session.
 type verdict struct{ defective, misjudged bool }
 
@@ -30,15 +35,20 @@ type fundState struct {
 }
 
 func newFigures() *figures {
-	return &figures{notAssessed: map[notAssessed]int{}, unsettled: map[string]int{}, decided: map[string]int{}, upheld: map[string]int{}, drawn: map[string][]string{}, verdicts: map[string]verdict{}, paidMinor: map[string]int64{}}
+	return &figures{places: map[string]int{}, stuck: map[ruleIn]int{}, notAssessed: map[notAssessed]int{}, unsettled: map[string]int{}, decided: map[string]int{}, upheld: map[string]int{}, drawn: map[string][]string{}, verdicts: map[string]verdict{}, paidMinor: map[string]int64{}}
 }
 
 func (f *figures) session(l *sessionLine) {
-	for _, n := range l.NotAssessed {
-		f.notAssessed[n]++
-	}
 	if l.Unsettled != "" {
 		f.unsettled[l.Unsettled]++
+		return
+	}
+	f.places[l.Jurisdiction]++
+	for i, n := range l.NotAssessed { // they are in the order of rules
+		f.notAssessed[n]++
+		if i == 0 || l.NotAssessed[i-1].Rule != n.Rule {
+			f.stuck[ruleIn{n.Rule, l.Jurisdiction}]++
+		}
 	}
 }
 

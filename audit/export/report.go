@@ -146,8 +146,12 @@ func (b *reporting) conversation(ctx context.Context, id string) (*report.Conver
 		Session: id, Channel: t.channel, BusinessLine: t.line, BotVersion: t.version, Jurisdiction: t.place, Package: b.manifest.ID,
 	}
 	remarks := map[string][]report.Remark{}
+	moments := map[string]time.Time{}
+	for i := range rows {
+		moments[rows[i].EventID] = time.UnixMilli(rows[i].At).In(b.zone)
+	}
 	for _, f := range b.bySession[id] {
-		remarks[f.subject] = append(remarks[f.subject], b.remark(f))
+		remarks[f.subject] = append(remarks[f.subject], b.remark(f, moments))
 	}
 	for i := range rows {
 		r := &rows[i]
@@ -175,19 +179,37 @@ func (b *reporting) conversation(ctx context.Context, id string) (*report.Conver
 		if remarks[f.subject] == nil {
 			continue
 		}
-		out.Lines = append(out.Lines, report.Line{At: time.UnixMilli(f.at).In(b.zone), Role: "system", Kind: "deadline", Remarks: []report.Remark{b.remark(f)}})
+		out.Lines = append(out.Lines, report.Line{At: time.UnixMilli(f.at).In(b.zone), Role: "system", Kind: "deadline", Remarks: []report.Remark{b.remark(f, moments)}})
 	}
 	slices.SortStableFunc(out.Lines, func(x, y report.Line) int { return x.At.Compare(y.At) })
+	for i := range out.Lines {
+		out.Lines[i].NewDay = i == 0 || out.Lines[i].At.Format(time.DateOnly) != out.Lines[i-1].At.Format(time.DateOnly)
+	}
 	return out, nil
 }
 
-func (b *reporting) remark(f *finding) report.Remark {
-	r := b.rule(f.rule)
-	m := report.Remark{Rule: f.rule, Severity: f.severity, Status: f.status, Facts: f.facts, Title: r.Title}
-	if len(r.Clauses) > 0 {
-		m.Clause = r.Clauses[0].Instrument + " " + r.Clauses[0].Article
+func (b *reporting) remark(f *finding, moments map[string]time.Time) report.Remark {
+	m := report.Remark{Rule: f.rule, Severity: f.severity, Status: f.status, Facts: report.Facts(f.facts, b.zone, moments), Title: b.rule(f.rule).Title}
+	if cited := b.cited(f); len(cited) > 0 {
+		m.Clause = said(cited[0]).Name()
 	}
 	return m
+}
+
+// cited are the clauses that a finding counts under: of those of its rule, the ones that hold where its
+// session was.
+func (b *reporting) cited(f *finding) (out []policies.Clause) {
+	for _, c := range b.rule(f.rule).Clauses {
+		if b.bundle.Covers(c, b.sessions[f.session].place) {
+			out = append(out, c)
+		}
+	}
+	return out
+}
+
+// said is a clause as the report says it.
+func said(c policies.Clause) report.Clause {
+	return report.Clause{ID: c.ID, Instrument: c.Instrument, Article: c.Article, Effective: c.Effective, Wording: c.Wording, Verified: c.Verified}
 }
 
 // rule finds a rule; one that this revision has not is shown by its id.
@@ -215,7 +237,7 @@ func (b *reporting) example(f *finding, c *report.Clause) (report.Example, bool)
 	for i, l := range talk.Lines[from:to] {
 		l.Remarks = slices.DeleteFunc(slices.Clone(l.Remarks), func(m report.Remark) bool { return m.Rule != f.rule })
 		for k := range l.Remarks {
-			l.Remarks[k].Clause = strings.TrimSpace(c.Instrument + " " + c.Article)
+			l.Remarks[k].Clause = c.Name()
 		}
 		if i == 0 {
 			l.Cut = from
@@ -328,54 +350,132 @@ var scopeNames = map[string]report.Text{
 	"jurisdictions": {ZH: "法域", EN: "jurisdictions"}, "rules": {ZH: "规则", EN: "rules"}, "sessions": {ZH: "会话", EN: "conversations"},
 }
 
-// clauses makes the sections: one for each clause that a rule of the revision cites, and one for rules that
-// cite none.
-func (b *reporting) clauses(out *report.Report) {
-	byRule := map[string][]*finding{}
-	for _, f := range b.list {
-		byRule[f.rule] = append(byRule[f.rule], f)
-	}
-	stuck := map[string]int{}
-	for n, sessions := range b.figures.notAssessed {
-		stuck[n.Rule] += sessions
-	}
-	of := map[string]*report.Clause{}
-	list := map[string][]*finding{}
-	var order []string
-	put := func(c policies.Clause, r policies.Rule) {
-		s := of[c.ID]
-		if s == nil {
-			s = &report.Clause{ID: c.ID, Instrument: c.Instrument, Article: c.Article, Effective: c.Effective, Wording: c.Wording, Verified: c.Verified}
-			of[c.ID] = s
-			order = append(order, c.ID)
+// noClause heads what was found where no clause of law holds.
+const noClause = "服务质量、承诺与自定规则 Quality, promises and rules without a clause that holds there"
+
+// section is a clause on its way: what was found under it, by rule.
+type section struct {
+	report.Clause
+	asks  []policies.Rule // that cite it, or found something
+	found map[string][]*finding
+}
+
+// sections gives each clause that a rule of the revision cites what counts under it. One that has no id takes
+// the rules that cite none, and what was found where no clause of its rule holds.
+func (b *reporting) sections() []*section {
+	of := map[string]*section{}
+	at := func(c policies.Clause) *section {
+		if of[c.ID] == nil {
+			of[c.ID] = &section{Clause: said(c), found: map[string][]*finding{}}
 		}
-		s.Rules = append(s.Rules, report.Rule{
-			ID: r.ID, Title: r.Title, Remedy: r.Remedy, Severity: string(r.Severity), Findings: len(byRule[r.ID]), NotAssessed: stuck[r.ID], Precision: b.precision(r.ID),
-		})
-		list[c.ID] = append(list[c.ID], byRule[r.ID]...)
+		return of[c.ID]
+	}
+	none := policies.Clause{Instrument: noClause}
+	for _, f := range b.list {
+		cited := b.cited(f)
+		if len(cited) == 0 {
+			cited = []policies.Clause{none}
+		}
+		for _, c := range cited {
+			s := at(c)
+			s.found[f.rule] = append(s.found[f.rule], f)
+		}
 	}
 	rules := slices.Clone(b.bundle.Rules)
-	for _, id := range slices.Sorted(maps.Keys(byRule)) {
-		if _, known := b.bundle.Rule(id); !known {
-			rules = append(rules, b.rule(id))
+	seen := map[string]bool{}
+	for _, f := range b.list {
+		if _, known := b.bundle.Rule(f.rule); !known && !seen[f.rule] {
+			rules, seen[f.rule] = append(rules, b.rule(f.rule)), true
 		}
 	}
 	for _, r := range rules {
 		for _, c := range r.Clauses {
-			put(c, r)
+			s := at(c)
+			s.asks = append(s.asks, r)
 		}
-		if len(r.Clauses) == 0 {
-			put(policies.Clause{Instrument: "服务质量与自定规则 Quality and rules without a clause"}, r)
+		if s := at(none); len(r.Clauses) == 0 || len(s.found[r.ID]) > 0 {
+			s.asks = append(s.asks, r)
 		}
 	}
-	slices.Sort(order)
-	for _, id := range order {
-		s := of[id]
-		found := list[id]
-		if len(found) == 0 {
-			if id != "" {
-				out.Quiet = append(out.Quiet, *s)
+	out := make([]*section, 0, len(of))
+	for _, id := range slices.Sorted(maps.Keys(of)) {
+		out = append(out, of[id])
+	}
+	return out
+}
+
+// asked counts the sessions that a rule judged where a clause holds, and those that it could not.
+func (b *reporting) asked(r policies.Rule, c *section) (judged, stuck int) {
+	if len(b.scope.Rules) > 0 && !slices.Contains(b.scope.Rules, r.ID) {
+		return 0, 0
+	}
+	for place, sessions := range b.figures.places {
+		if b.bundle.Asks(r, place) && b.under(r, c, place) {
+			n := b.figures.stuck[ruleIn{r.ID, place}]
+			judged, stuck = judged+sessions-n, stuck+n
+		}
+	}
+	return judged, stuck
+}
+
+// under reports whether what a rule finds in a jurisdiction counts under a clause.
+func (b *reporting) under(r policies.Rule, c *section, place string) bool {
+	if c.ID != "" {
+		return b.bundle.Covers(policies.Clause{ID: c.ID}, place)
+	}
+	return !slices.ContainsFunc(r.Clauses, func(c policies.Clause) bool { return b.bundle.Covers(c, place) })
+}
+
+// idle says why no session of the package was judged by a clause.
+func (b *reporting) idle(c *section) report.Text {
+	day := time.UnixMilli(b.scope.To - 1).In(b.zone).Format(time.DateOnly)
+	holds := false
+	for place := range b.figures.places {
+		holds = holds || b.bundle.Covers(policies.Clause{ID: c.ID}, place)
+	}
+	every := func(what func(policies.Rule) bool) bool {
+		return !slices.ContainsFunc(c.asks, func(r policies.Rule) bool { return !what(r) })
+	}
+	switch {
+	case !holds:
+		return report.Text{ZH: "包内没有其适用法域、可供判断的会话", EN: "The package has no conversation of its jurisdiction to judge"}
+	case c.Effective > day:
+		return report.Text{ZH: "自 " + c.Effective + " 起施行", EN: "In force from " + c.Effective}
+	case every(func(r policies.Rule) bool { return r.Indicator }):
+		return report.Text{ZH: "指标（跨会话的数字）不在本包内", EN: "Indicators, which are figures of many conversations, are not in this package"}
+	case len(b.scope.Rules) > 0 && every(func(r policies.Rule) bool { return r.Indicator || !slices.Contains(b.scope.Rules, r.ID) }):
+		return report.Text{ZH: "不在本包所选规则之列", EN: "Of none of the rules that this package was asked for"}
+	}
+	return report.Text{ZH: "规则对所有会话都无法判断，原因见上表", EN: "Its rules could judge no conversation; why stands in the table above"}
+}
+
+// clauses makes the sections: one for each clause that something was found against, then the others.
+func (b *reporting) clauses(out *report.Report) {
+	day := time.UnixMilli(b.scope.To - 1).In(b.zone).Format(time.DateOnly)
+	idle := map[report.Text][]report.Clause{}
+	for _, c := range b.sections() {
+		s := &c.Clause
+		var found []*finding
+		for _, r := range c.asks {
+			judged, stuck := b.asked(r, c)
+			if judged+len(c.found[r.ID]) == 0 {
+				continue
 			}
+			s.Rules = append(s.Rules, report.Rule{
+				ID: r.ID, Title: r.Title, Remedy: r.Remedy, Severity: string(r.Severity), Findings: len(c.found[r.ID]), Judged: judged, NotAssessed: stuck, Precision: b.precision(r.ID),
+			})
+			found = append(found, c.found[r.ID]...)
+		}
+		switch {
+		case len(found) > 0:
+		case c.ID == "":
+			continue
+		case len(s.Rules) == 0 || s.Effective > day:
+			why := b.idle(c)
+			idle[why] = append(idle[why], *s)
+			continue
+		default:
+			out.Quiet = append(out.Quiet, *s)
 			continue
 		}
 		slices.SortFunc(found, byMoment)
@@ -407,7 +507,10 @@ func (b *reporting) clauses(out *report.Report) {
 	}
 	// What matters most stands first.
 	weight := func(c *report.Clause) int {
-		if c.Statuses[0].Status == "statute" {
+		switch {
+		case c.ID == "":
+			return 2
+		case c.Statuses[0].Status == "statute":
 			return 0
 		}
 		return 1
@@ -415,9 +518,13 @@ func (b *reporting) clauses(out *report.Report) {
 	slices.SortStableFunc(out.Clauses, func(x, y report.Clause) int {
 		return cmp.Or(cmp.Compare(weight(&x), weight(&y)), cmp.Compare(y.Findings, x.Findings), cmp.Compare(x.ID, y.ID))
 	})
+	for why, clauses := range idle {
+		out.Idle = append(out.Idle, report.Idle{Why: why, Clauses: clauses})
+	}
+	slices.SortFunc(out.Idle, func(x, y report.Idle) int { return cmp.Compare(x.Why.EN, y.Why.EN) })
 	out.Rules = 0
-	for _, r := range rules {
-		if !r.Indicator {
+	for _, r := range b.bundle.Rules {
+		if slices.ContainsFunc(slices.Collect(maps.Keys(b.figures.places)), func(place string) bool { return b.bundle.Asks(r, place) }) {
 			out.Rules++
 		}
 	}
@@ -441,16 +548,19 @@ func (b *reporting) precision(rule string) *estimate.Estimate {
 
 func (b *reporting) unchecked(out *report.Report) {
 	for n, sessions := range b.figures.notAssessed {
-		out.Unchecked = append(out.Unchecked, report.Unchecked{Rule: n.Rule, Title: b.rule(n.Rule).Title, Reason: n.Reason, Sessions: sessions})
+		out.Unchecked = append(out.Unchecked, report.Unchecked{Rule: n.Rule, Title: b.rule(n.Rule).Title, Reason: report.Reason(n.Reason), Sessions: sessions})
 	}
 	slices.SortFunc(out.Unchecked, func(x, y report.Unchecked) int {
-		return cmp.Or(cmp.Compare(y.Sessions, x.Sessions), cmp.Compare(x.Rule, y.Rule), cmp.Compare(x.Reason, y.Reason))
+		return cmp.Or(cmp.Compare(y.Sessions, x.Sessions), cmp.Compare(x.Rule, y.Rule), cmp.Compare(x.Reason.EN, y.Reason.EN))
 	})
 	note := func(zh, en string, args ...any) {
 		out.Notes = append(out.Notes, report.Text{ZH: fmt.Sprintf(zh, args...), EN: fmt.Sprintf(en, args...)})
 	}
 	for _, why := range slices.Sorted(maps.Keys(b.figures.unsettled)) {
-		note("%d 个会话没有事实摘要：%s。", "%d conversations have no summary of facts: %s.", b.figures.unsettled[why], why)
+		note("%d 个会话没有事实摘要，规则无法判断：%s。", "%d conversations have no summary of facts, and were judged by no rule: %s.", b.figures.unsettled[why], why)
+	}
+	if b.blank > 0 {
+		note("%d 条交互已依法删除，仅存摘要；此前对其作出的发现仍在。", "%d interactions were erased: their hashes are left, and what was found before stands.", b.blank)
 	}
 	if b.moved > 0 {
 		note("%d 行在封存时尚未归属其企业，仅以摘要出现。", "%d rows were sealed before their tenant was known, and stand here as hashes alone.", b.moved)
@@ -462,7 +572,6 @@ func (b *reporting) unchecked(out *report.Report) {
 		note("规则版本 %.12s 的测试未存档。", "The tests of revision %.12s of the rules are not archived.", revision)
 	}
 	note("记录截至时间之后才到达的交互不在本包内。", "Interactions that arrived after “recorded by” are not in this package.")
-	note("指标类规则（跨会话）不在逐会话检查之列。", "Rules about indicators, which speak of many conversations, are not among those asked of each.")
 }
 
 func (b *reporting) review(out *report.Report) {
@@ -561,14 +670,19 @@ func (b *reporting) tables(out *report.Report) sheets {
 			}
 			return nil
 		}},
-		clauses: report.Table{Sheet: "条款 Clauses", Header: []string{"条款 Clause", "文件 Instrument", "条 Article", "施行 In force", "原文已核对 Verified", "规则 Rules", "发现 Findings", "会话 Conversations"}, Rows: func(each func(...any) error) error {
-			for _, c := range append(slices.Clone(out.Clauses), out.Quiet...) {
-				var rules []string
-				for _, r := range c.Rules {
-					rules = append(rules, r.ID)
-				}
-				if err := each(c.ID, c.Instrument, c.Article, c.Effective, fmt.Sprint(c.Verified), strings.Join(rules, " "), c.Findings, c.Sessions); err != nil {
-					return err
+		clauses: report.Table{Sheet: "条款 Clauses", Header: []string{"条款 Clause", "文件 Instrument", "条 Article", "施行 In force", "原文已核对 Verified", "规则 Rules", "发现 Findings", "会话 Conversations", "判断次数 Judgements", "无法判断 Not assessable", "未检查原因 Not checked"}, Rows: func(each func(...any) error) error {
+			for _, group := range append([]report.Idle{{Clauses: out.Clauses}, {Clauses: out.Quiet}}, out.Idle...) {
+				for _, c := range group.Clauses {
+					var rules []string
+					judged, stuck := 0, 0
+					for _, r := range c.Rules {
+						rules = append(rules, r.ID)
+						judged, stuck = judged+r.Judged, stuck+r.NotAssessed
+					}
+					why := strings.TrimSpace(group.Why.ZH + " " + group.Why.EN)
+					if err := each(c.ID, c.Instrument, c.Article, c.Effective, fmt.Sprint(c.Verified), strings.Join(rules, " "), c.Findings, c.Sessions, judged, stuck, why); err != nil {
+						return err
+					}
 				}
 			}
 			return nil
@@ -577,7 +691,7 @@ func (b *reporting) tables(out *report.Report) sheets {
 			for _, f := range b.list {
 				r := b.rule(f.rule)
 				var clauses []string
-				for _, c := range r.Clauses {
+				for _, c := range b.cited(f) {
 					clauses = append(clauses, c.ID)
 				}
 				if err := each(f.id, f.session, at(f.at), f.rule, r.Title.ZH+" "+r.Title.EN, f.severity, report.StatusWord(f.status), strings.Join(clauses, " "), f.subject, f.revision); err != nil {

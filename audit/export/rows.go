@@ -67,6 +67,7 @@ func (p *packing) choose(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	p.reaches = inside
 	if !p.scope.Whole() {
 		p.chosen = map[string]bool{}
 	}
@@ -307,11 +308,16 @@ func (p *packing) writeRows(ctx context.Context, out *bufio.Writer, c *chain, r 
 			if row.Salt == "" && row.Leaf == "" {
 				return lines, fmt.Errorf("the row at offset %d of partition %d has no salt and no leaf, and no erasure names it; see 'mingjian doctor --deep'", row.Offset, c.partition)
 			}
-			line, leaf := enc.encode(row)
+			outside := r.all && (row.At < p.scope.From || row.At >= p.scope.To) && !p.reaches[row.SessionID]
+			line, leaf := enc.encode(row, outside)
 			if row.Leaf != "" && seal.HashOf(row.Leaf) != leaf {
 				return lines, fmt.Errorf("the row at offset %d of partition %d is not what was sealed: it was changed; see 'mingjian doctor --deep'", row.Offset, c.partition)
 			}
 			group = append(group, leafed{row.Offset, leaf, line})
+			if outside {
+				p.outside++
+				continue
+			}
 			p.meet(row, c.partition)
 		}
 		for len(erased) > 0 && erased[0].offset <= l.Header.Last {
@@ -469,8 +475,8 @@ func (e *rowEncoder) reset() {
 }
 
 // encode gives a row's line and its leaf. The line is what encoding dossier.Row gives, written by hand because
-// there are millions.
-func (e *rowEncoder) encode(row *warehouse.ExportRow) ([]byte, seal.Hash) {
+// there are millions. Of a row outside only its moment is told.
+func (e *rowEncoder) encode(row *warehouse.ExportRow, outside bool) ([]byte, seal.Hash) {
 	entry := seal.Entry{
 		Disposition: seal.Stored, Topic: e.topic, Partition: e.partition, Offset: row.Offset, At: row.At, SessionID: row.SessionID, EventID: row.EventID,
 		Text: row.Text, TextBytes: int(row.TextBytes), Flags: row.Flags, Body: row.Body, Labels: row.Labels, Extra: row.Extra,
@@ -480,8 +486,13 @@ func (e *rowEncoder) encode(row *warehouse.ExportRow) ([]byte, seal.Hash) {
 	if row.Original {
 		commitment = seal.HashOf(row.Commitment)
 	}
-	leaf := seal.CanonicalLeaf([]byte(row.Salt), canonical, commitment)
+	digest := seal.RowDigest([]byte(row.Salt), canonical, commitment)
+	leaf := seal.MomentLeaf(row.At, digest)
 	from := len(e.buffer)
+	if outside {
+		e.buffer = fmt.Appendf(e.buffer, `{"outside":{"offset":%d,"at":%d,"digest":"%s"}}`+"\n", row.Offset, row.At, digest)
+		return e.buffer[from:len(e.buffer):len(e.buffer)], leaf
+	}
 	b := append(e.buffer, '{')
 	if row.Original {
 		b = append(hex.AppendEncode(append(b, `"commitment":"`...), commitment[:]), `",`...)

@@ -49,7 +49,10 @@ func (a *Amounts) add(debit, credit Account, minor int64) {
 
 // Balances are those that the principal in ctx may see, of one tenant or ("") of all.
 func (f *Fund) Balances(ctx context.Context, tenant string) (out []Balance, err error) {
-	where, args := scope(ctx, tenant)
+	where, args, err := scope(ctx, tenant)
+	if err != nil {
+		return nil, err
+	}
 	err = f.db.Read(ctx, func(tx *store.Tx) error {
 		rows, err := tx.QueryContext(ctx, `SELECT `+ledgerColumns+` FROM fund_ledgers `+where+` ORDER BY tenant, currency`, args...)
 		if err != nil {

@@ -219,7 +219,10 @@ type Page struct {
 // Entries returns the entries that the principal in ctx may see. A cursor that this package did not
 // make is a *Refusal.
 func (f *Fund) Entries(ctx context.Context, q Query) (page Page, err error) {
-	where, args := scope(ctx, q.Tenant)
+	where, args, err := scope(ctx, q.Tenant)
+	if err != nil {
+		return Page{}, err
+	}
 	add := func(condition string, values ...any) { where, args = and(where, args, condition, values...) }
 	if q.Currency != "" {
 		add("currency = ?", q.Currency)
@@ -266,8 +269,12 @@ func (f *Fund) Entries(ctx context.Context, q Query) (page Page, err error) {
 
 var errCursor = &Refusal{Invalid, "a cursor is taken unchanged from next_cursor of the page before, or left out"}
 
-// scope is the condition under which rows belong to a tenant ("" for all) that the principal may see.
-func scope(ctx context.Context, tenant string) (where string, args []any) {
+// scope is the condition under which rows belong to a tenant ("" for all) that the principal may see. Whoever
+// is bound to business lines is refused.
+func scope(ctx context.Context, tenant string) (where string, args []any, err error) {
+	if err := unbound(ctx); err != nil {
+		return "", nil, err
+	}
 	where = "WHERE 1 = 1"
 	if who, _ := identity.From(ctx); len(who.Tenants) > 0 {
 		tenants := make([]any, len(who.Tenants))
@@ -279,7 +286,7 @@ func scope(ctx context.Context, tenant string) (where string, args []any) {
 	if tenant != "" {
 		where, args = and(where, args, "tenant = ?", tenant)
 	}
-	return where, args
+	return where, args, nil
 }
 
 // and adds a condition with a ? for each value.

@@ -93,8 +93,19 @@ func (c Change) check(ctx context.Context) error {
 
 // seen refuses a tenant that the principal in ctx may not see.
 func seen(ctx context.Context, tenant string) error {
+	if err := unbound(ctx); err != nil {
+		return err
+	}
 	if who, _ := identity.From(ctx); !who.Sees(tenant) {
 		return refuse(Foreign, "the fund of %q is not one that you may see", tenant)
+	}
+	return nil
+}
+
+// unbound refuses whoever sees some business lines only: the money is one for all of a tenant's.
+func unbound(ctx context.Context) error {
+	if who, _ := identity.From(ctx); len(who.Lines) > 0 {
+		return refuse(Foreign, "a fund is of a whole tenant, and you see only some of its business lines; ask somebody who sees them all")
 	}
 	return nil
 }

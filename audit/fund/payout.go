@@ -329,7 +329,10 @@ type PayoutPage struct {
 
 // Payouts returns the orders that the principal in ctx may see.
 func (f *Fund) Payouts(ctx context.Context, q PayoutQuery) (page PayoutPage, err error) {
-	where, args := scope(ctx, q.Tenant)
+	where, args, err := scope(ctx, q.Tenant)
+	if err != nil {
+		return PayoutPage{}, err
+	}
 	add := func(condition string, values ...any) { where, args = and(where, args, condition, values...) }
 	for condition, value := range map[string]string{"case_id = ?": q.CaseID, "state = ?": string(q.State), "delivery = ?": string(q.Delivery)} {
 		if value != "" {

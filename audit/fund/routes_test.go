@@ -21,7 +21,7 @@ import (
 type person struct{}
 
 func (person) Authenticate(r *http.Request) (identity.Principal, bool, error) {
-	return identity.Principal{ID: "qian", Roles: []identity.Role{identity.Role(r.Header.Get("Role"))}, Tenants: identitytest.Only(r.Header.Get("Tenant"))}, true, nil
+	return identity.Principal{ID: "qian", Roles: []identity.Role{identity.Role(r.Header.Get("Role"))}, Tenants: identitytest.Only(r.Header.Get("Tenant")), Lines: identitytest.Only(r.Header.Get("Line"))}, true, nil
 }
 
 // site serves the routes of the fund behind a guard.
@@ -43,7 +43,7 @@ func (s site) HandleFunc(pattern string, h func(http.ResponseWriter, *http.Reque
 	}
 }
 
-// serve answers requests in the name of finance of a tenant ("" for all).
+// serve answers requests in the name of finance of a tenant ("" for all), and of its line after a /.
 func serve(b *books) func(tenant, method, path, body string) *httptest.ResponseRecorder {
 	s := site{http.NewServeMux(), b.Routes()}
 	at := identity.Mounting{Mux: s, API: humago.New(s, huma.DefaultConfig("test", "1")), Log: slog.New(slog.DiscardHandler)}
@@ -57,7 +57,9 @@ func serve(b *books) func(tenant, method, path, body string) *httptest.ResponseR
 			role, whose = string(identity.Finance), tenant
 		}
 		r.Header.Set("Role", role)
+		whose, line, _ := strings.Cut(whose, "/")
 		r.Header.Set("Tenant", whose)
+		r.Header.Set("Line", line)
 		r.Header.Set("Content-Type", "application/json")
 		w := httptest.NewRecorder()
 		s.ServeHTTP(w, r)
@@ -144,5 +146,22 @@ func TestPagesOfPayoutsFollowEachOther(t *testing.T) {
 	}
 	if w := ask("other", "GET", "/api/v1/fund/payouts", ""); strings.Contains(w.Body.String(), "p-1") {
 		t.Errorf("another tenant sees %s", w.Body)
+	}
+}
+
+func TestTheFundIsShownToNobodyWhoSeesSomeLinesOnly(t *testing.T) {
+	b := open(t, t.TempDir()+"/books.db")
+	ask := serve(b)
+	const change = `{"idempotency_key":"k2","amount_minor":1,"currency":"CNY","reason":"x"}`
+	for _, c := range [][3]string{
+		{"POST", "/api/v1/fund/topup", change}, {"POST", "/api/v1/fund/writeoff", change}, {"GET", "/api/v1/fund"}, {"GET", "/api/v1/fund/entries"}, {"GET", "/api/v1/fund/payouts"},
+		{"GET", "/api/v1/fund/days?currency=CNY&from=2026-11-01T00:00:00Z&to=2026-11-02T00:00:00Z"}, {"GET", "/api/v1/fund/statement?month=2026-11"},
+	} {
+		if w := ask("/loans", c[0], c[1], c[2]); w.Code != 403 || !strings.Contains(w.Body.String(), "only some of its business lines") {
+			t.Errorf("%s %s for somebody of a line: %d %s", c[0], c[1], w.Code, w.Body)
+		}
+		if w := ask("", c[0], c[1], c[2]); w.Code >= 400 {
+			t.Errorf("%s %s for somebody of all: %d %s", c[0], c[1], w.Code, w.Body)
+		}
 	}
 }

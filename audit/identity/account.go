@@ -35,6 +35,8 @@ type Account struct {
 	CreatedAt  time.Time
 	ChangedAt  time.Time
 	SignedInAt time.Time // zero: never
+
+	ungrouped bool // disabled because the provider's groups let them in no more: when they do again, it opens
 }
 
 // Rights are what somebody may do, and where.
@@ -75,6 +77,7 @@ type Accounts struct {
 	db      *store.DB
 	hashes  *hashing
 	settled atomic.Bool // an account can sign in; it stays so
+	inUse   atomic.Bool // there is somebody to be asked who they are; it stays so
 }
 
 func newAccounts(ctx context.Context, db *store.DB, h *hashing) (*Accounts, error) {
@@ -110,13 +113,35 @@ func (a *Accounts) Settled(ctx context.Context) (bool, error) {
 	return n > 0, nil
 }
 
+// InUse reports whether people or programs are told apart here: somebody can sign in, is invited, or a token
+// was made. Settled comes later, when there is a password to ask for.
+func (a *Accounts) InUse(ctx context.Context) (bool, error) {
+	if a.inUse.Load() {
+		return true, nil
+	}
+	if settled, err := a.Settled(ctx); err != nil || settled {
+		return settled, err
+	}
+	var n int
+	err := a.db.Read(ctx, func(tx *store.Tx) error {
+		return tx.QueryRowContext(ctx, `SELECT (SELECT count(*) FROM accounts WHERE id <> $1) + (SELECT count(*) FROM api_tokens)`, Administrator.ID).Scan(&n)
+	})
+	if err != nil {
+		return false, fmt.Errorf("look for accounts and tokens: %w", err)
+	}
+	if n > 0 {
+		a.inUse.Store(true)
+	}
+	return n > 0, nil
+}
+
 // Invite makes an account for whoever the principal in ctx invites, and the one-time link by which they
 // set their password. An account of a program needs no password: its link is simply not used. What is
 // wrong with the invitation is a *Refusal.
 func (a *Accounts) Invite(ctx context.Context, in Invitation) (Account, Link, error) {
 	k, err := in.account()
 	if err == nil {
-		err = within(ctx, k)
+		err = cmp.Or(inPerson(ctx), within(ctx, k))
 	}
 	if err != nil {
 		return Account{}, Link{}, err
@@ -135,7 +160,7 @@ func (a *Accounts) Invite(ctx context.Context, in Invitation) (Account, Link, er
 		if err := insertAccount(ctx, tx, k, "", ""); err != nil {
 			return err
 		}
-		if link, err = a.link(ctx, tx, k.ID, invitedFor); err != nil {
+		if link, err = a.link(ctx, tx, k.ID, by(ctx), invitedFor); err != nil {
 			return err
 		}
 		return record(ctx, tx, "account.invited", k, "")
@@ -263,6 +288,25 @@ func within(ctx context.Context, k Account) error {
 
 var errNobodyActs = errors.New("accounts are changed by a principal, and there is none")
 
+// inPerson refuses what a token must not do: a link, or rights for another account, would be worth more than
+// the token's own scopes, and would outlive it. The administrator's own token has no scopes and is a person's.
+func inPerson(ctx context.Context) error {
+	p, ok := From(ctx)
+	if !ok {
+		return errNobodyActs
+	}
+	if p.Scopes != nil {
+		return refuse("", "a token does not manage people or tokens; sign in, or use the token from the file admin.token")
+	}
+	return nil
+}
+
+// by is who acts, for what is written down of it.
+func by(ctx context.Context) string {
+	p, _ := From(ctx)
+	return p.ID
+}
+
 // Change gives an account other rights. Whoever is signed in with it is signed out.
 func (a *Accounts) Change(ctx context.Context, id string, to Rights) error {
 	to, err := to.checked()
@@ -278,24 +322,28 @@ func (a *Accounts) Change(ctx context.Context, id string, to Rights) error {
 	})
 }
 
-// Disable shuts an account: its sign-ins end, its tokens open nothing. The reason stands in the journal.
+// Disable shuts an account for good: its sign-ins end, its tokens are revoked, its one-time link is void, and
+// groups at a provider do not open it again. The reason stands in the journal.
 func (a *Accounts) Disable(ctx context.Context, id, reason string) error {
 	if reason = strings.TrimSpace(reason); reason == "" || utf8.RuneCountInString(reason) > maxReason || strings.ContainsRune(reason, 0) {
 		return refuse("reason", "say why, in 1 to %d characters", maxReason)
 	}
-	return a.change(ctx, id, "account.disabled", reason, func(k *Account) error { k.Disabled = true; return nil })
+	return a.change(ctx, id, "account.disabled", reason, func(k *Account) error { k.Disabled, k.ungrouped = true, false; return nil })
 }
 
 // maxReason is how long a reason may be, in characters.
 const maxReason = 1000
 
-// Enable opens an account again.
+// Enable opens an account again. The tokens that it had stay revoked.
 func (a *Accounts) Enable(ctx context.Context, id string) error {
-	return a.change(ctx, id, "account.enabled", "", func(k *Account) error { k.Disabled = false; return nil })
+	return a.change(ctx, id, "account.enabled", "", func(k *Account) error { k.Disabled, k.ungrouped = false, false; return nil })
 }
 
 // change changes an account in the name of the principal in ctx and ends its sign-ins.
 func (a *Accounts) change(ctx context.Context, id, action, reason string, how func(*Account) error) error {
+	if err := inPerson(ctx); err != nil {
+		return err
+	}
 	err := a.db.Write(ctx, func(tx *store.Tx) error {
 		k, err := seen(ctx, tx, id)
 		if err != nil {
@@ -319,11 +367,19 @@ func (a *Accounts) change(ctx context.Context, id, action, reason string, how fu
 }
 
 // write stores what can change of an account and ends its sign-ins, so that what it may do is never older
-// than what is stored.
+// than what is stored. Of one that is shut nothing is left that would open again with it.
 func (a *Accounts) write(ctx context.Context, tx *store.Tx, k Account) error {
 	disabled := 0
-	if k.Disabled {
+	switch {
+	case k.ungrouped:
+		disabled = disabledByGroups
+	case k.Disabled:
 		disabled = 1
+	}
+	if k.Disabled {
+		if err := errors.Join(revokeAll(ctx, tx, a.db.Now(), k.ID), endLink(ctx, tx, k.ID)); err != nil {
+			return err
+		}
 	}
 	_, err := tx.ExecContext(ctx, `UPDATE accounts SET name = $2, email = $3, roles = $4, tenants = $5, lines = $6, disabled = $7, changed_ms = $8 WHERE id = $1`,
 		k.ID, k.Name, k.Email, asList(k.Roles), asList(k.Tenants), asList(k.Lines), disabled, a.db.Now().UnixMilli())
@@ -332,6 +388,10 @@ func (a *Accounts) write(ctx context.Context, tx *store.Tx, k Account) error {
 	}
 	return endSignIns(ctx, tx, k.ID)
 }
+
+// disabledByGroups stands in the column disabled of an account that follows the provider's groups and was left
+// without one.
+const disabledByGroups = 2
 
 func endSignIns(ctx context.Context, tx *store.Tx, account string) error {
 	_, err := tx.ExecContext(ctx, `DELETE FROM signed_in WHERE account = $1`, account)
@@ -387,7 +447,7 @@ func (k Account) principal() Principal {
 	return Principal{ID: k.ID, Name: k.Name, Roles: k.Roles, Tenants: k.Tenants, Lines: k.Lines}
 }
 
-const accountColumns = `id, name, email, roles, tenants, lines, password <> '', subject <> '', by_groups, disabled, created_ms, changed_ms, signed_in_ms`
+const accountColumns = `id, name, email, roles, tenants, lines, password <> '', subject <> '', by_groups, disabled <> 0, disabled = 2, created_ms, changed_ms, signed_in_ms`
 
 // selectAccount returns the account that a condition of one argument selects, or ErrNoAccount.
 func selectAccount(ctx context.Context, tx *store.Tx, condition string, args ...any) (Account, error) {
@@ -397,7 +457,7 @@ func selectAccount(ctx context.Context, tx *store.Tx, condition string, args ...
 func scanAccount(row interface{ Scan(...any) error }) (k Account, err error) {
 	var roles, tenants, lines string
 	var created, changed, signedIn int64
-	err = row.Scan(&k.ID, &k.Name, &k.Email, &roles, &tenants, &lines, &k.Password, &k.Provider, &k.ByGroups, &k.Disabled, &created, &changed, &signedIn)
+	err = row.Scan(&k.ID, &k.Name, &k.Email, &roles, &tenants, &lines, &k.Password, &k.Provider, &k.ByGroups, &k.Disabled, &k.ungrouped, &created, &changed, &signedIn)
 	if errors.Is(err, sql.ErrNoRows) {
 		return k, ErrNoAccount
 	}
@@ -441,12 +501,17 @@ func record(ctx context.Context, tx *store.Tx, action string, k Account, reason 
 	if !ok {
 		return errNobodyActs
 	}
-	return tx.Record(ctx, store.Entry{Actor: p.ID, Action: action, Subject: "account:" + k.ID, Reason: reason, Detail: k.detail()})
+	return tx.Record(ctx, store.Entry{Actor: p.ID, Action: action, Subject: "account:" + k.ID, Reason: reason, Detail: k.detail("")})
 }
 
-// detail is what the journal keeps of an account: what it may do.
-func (k Account) detail() json.RawMessage {
-	text, err := json.Marshal(map[string]any{"roles": texts(k.Roles), "tenants": texts(k.Tenants), "lines": texts(k.Lines), "disabled": k.Disabled})
+// detail is what the journal keeps of an account: what it may do, and, where a one-time link was used, who had
+// made that: they could have used it themselves.
+func (k Account) detail(linkBy string) json.RawMessage {
+	kept := map[string]any{"roles": texts(k.Roles), "tenants": texts(k.Tenants), "lines": texts(k.Lines), "disabled": k.Disabled}
+	if linkBy != "" {
+		kept["link_made_by"] = linkBy
+	}
+	text, err := json.Marshal(kept)
 	if err != nil {
 		panic(err) // texts can be written
 	}

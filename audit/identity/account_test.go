@@ -20,16 +20,17 @@ import (
 // door is signing in over an empty store, with a clock that the test moves.
 type door struct {
 	*identity.SignIn
-	t   *testing.T
-	db  *store.DB
-	now time.Time
+	t    *testing.T
+	db   *store.DB
+	now  time.Time
+	read func() // called when somebody reads the clock; nil: nothing is
 }
 
 func open(t *testing.T, dsn string, o identity.Options) *door {
 	t.Helper()
 	d := &door{t: t, now: time.Date(2026, 11, 20, 8, 0, 0, 0, time.UTC)}
 	var err error
-	if d.db, err = store.Open(t.Context(), dsn, store.Options{Now: func() time.Time { return d.now }}); err != nil {
+	if d.db, err = store.Open(t.Context(), dsn, store.Options{Now: d.clock}); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
@@ -45,6 +46,13 @@ func open(t *testing.T, dsn string, o identity.Options) *door {
 		t.Fatal(err)
 	}
 	return d
+}
+
+func (d *door) clock() time.Time {
+	if d.read != nil {
+		d.read()
+	}
+	return d.now
 }
 
 func onEach(t *testing.T, test func(t *testing.T, d *door)) {
@@ -471,5 +479,113 @@ func TestTheCookieOverTLSIsOfThisHostOnly(t *testing.T) {
 		if _, err := identity.NewSignIn(t.Context(), d.db, identity.Options{Address: bad, Cost: &identitytest.Cost}); err == nil {
 			t.Errorf("the address %q is taken", bad)
 		}
+	}
+}
+
+// TestALinkEndsWithTheNextPassword, also with one that its owner sets, and with the account.
+func TestALinkEndsWithTheNextPassword(t *testing.T) {
+	onEach(t, func(t *testing.T, d *door) {
+		identitytest.Account(t, d.SignIn, "li", inspector)
+		for what, change := range map[string]func() error{
+			"the owner's next password": func() error {
+				_, err := d.ChangePassword(d.as(identity.Principal{ID: "li", Roles: inspector.Roles}), request(), identitytest.Password, identitytest.Password)
+				return err
+			},
+			"being shut and opened": func() error {
+				return errors.Join(d.Accounts.Disable(d.admin(), "li", "x"), d.Accounts.Enable(d.admin(), "li"))
+			},
+		} {
+			link, err := d.Accounts.NewLink(d.admin(), "li")
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := change(); err != nil {
+				t.Fatalf("%s: %v", what, err)
+			}
+			if _, err := d.WithLink(t.Context(), request(), link.Code, identitytest.Password); err != identity.ErrLink {
+				t.Errorf("%s leaves a link that opens: %v", what, err)
+			}
+		}
+	})
+}
+
+// TestASignInDoesNotOutliveThePasswordThatItShowed changes things between the comparison and the cookie: a
+// sign-in reads the clock when it begins and when it is let in.
+func TestASignInDoesNotOutliveThePasswordThatItShowed(t *testing.T) {
+	onEach(t, func(t *testing.T, d *door) {
+		identitytest.Account(t, d.SignIn, "li", inspector)
+		li := d.as(identity.Principal{ID: "li", Roles: inspector.Roles})
+		dear := identitytest.Cost
+		dear.Iterations = 2
+		later, err := identity.NewSignIn(t.Context(), d.db, identity.Options{Cost: &dear})
+		if err != nil {
+			t.Fatal(err)
+		}
+		password := identitytest.Password
+		for name, s := range map[string]*identity.SignIn{"as it is hashed now": d.SignIn, "when it is hashed anew": later} {
+			for what, change := range map[string]func() error{
+				"another password": func() error {
+					_, err := d.ChangePassword(li, request(), password, password+" too")
+					return err
+				},
+				"being shut": func() error { return d.Accounts.Disable(d.admin(), "li", "x") },
+			} {
+				readings, changed := 0, errors.New("nothing was changed")
+				d.read = func() {
+					if readings++; readings == 2 {
+						d.read = nil
+						changed = change()
+					}
+				}
+				c, err := s.WithPassword(t.Context(), request(), "li", password)
+				if d.read = nil; changed != nil {
+					t.Fatalf("%s, %s: %v", name, what, changed)
+				}
+				if !errors.Is(err, identity.ErrCredentials) {
+					t.Errorf("%s, %s: let in with %v, %v", name, what, c, err)
+				}
+				if what == "another password" {
+					if _, err := d.WithPassword(t.Context(), request(), "li", password); err != identity.ErrCredentials {
+						t.Errorf("%s: the one before opens again: %v", name, err)
+					}
+					password += " too"
+				}
+				if err := d.Accounts.Enable(d.admin(), "li"); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+	})
+}
+
+// TestNobodyReadsAtTheMachineOnceThereAreAccounts, also before anybody has a password.
+func TestNobodyReadsAtTheMachineOnceThereAreAccounts(t *testing.T) {
+	for name, begin := range map[string]func(d *door) error{
+		"an account": func(d *door) error {
+			_, _, err := d.Accounts.Invite(d.admin(), identity.Invitation{ID: "crm", Rights: inspector})
+			return err
+		},
+		"a token": func(d *door) error {
+			_, _, err := d.Tokens.Make(d.admin(), identity.TokenRequest{Name: "x", Scopes: []string{"findings:read"}, For: day})
+			return err
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			onEach(t, func(t *testing.T, d *door) {
+				local := identity.LocalReader{Accounts: d.Accounts}
+				if _, ok, err := local.Authenticate(request()); !ok || err != nil {
+					t.Errorf("at first nobody reads at the machine: %v", err)
+				}
+				if err := begin(d); err != nil {
+					t.Fatal(err)
+				}
+				if _, ok, err := local.Authenticate(request()); ok || err != nil {
+					t.Errorf("who sits at the machine still reads: %v", err)
+				}
+				if _, needed, err := d.Accounts.FirstLink(t.Context()); !needed || err != nil {
+					t.Errorf("the administrator has no way to a password: %v", err)
+				}
+			})
+		})
 	}
 }

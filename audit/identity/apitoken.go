@@ -66,13 +66,21 @@ type Tokens struct {
 	admin adminToken
 }
 
+// withheld are the permissions of the second pair of eyes: a token that somebody made for another account
+// never has them.
+var withheld = []Permission{ApproveCases, PayCases, DecideReviews}
+
 // Make makes a token in the name of the principal in ctx: for themselves, never wider than what they may
-// themselves; or, for whoever manages people, for another account within its rights. The text is shown once. What is wrong with
+// themselves; or, for whoever manages people, for a program: an account by which nobody signs in, within its
+// rights and without what is withheld. A token makes none. The text is shown once. What is wrong with
 // the request is a *Refusal; ErrNoAccount for an account that the principal may not know of.
 func (t *Tokens) Make(ctx context.Context, in TokenRequest) (text string, made Token, err error) {
 	p, ok := From(ctx)
 	if !ok {
 		return "", Token{}, errNobodyActs
+	}
+	if err := inPerson(ctx); err != nil {
+		return "", Token{}, err
 	}
 	in.Name = strings.TrimSpace(in.Name)
 	if n := utf8.RuneCountInString(in.Name); n == 0 || n > maxName || !utf8.ValidString(in.Name) || strings.ContainsFunc(in.Name, unicode.IsControl) {
@@ -92,15 +100,19 @@ func (t *Tokens) Make(ctx context.Context, in TokenRequest) (text string, made T
 		if err != nil {
 			return err
 		}
-		owner := k.principal()
-		if k.ID == p.ID {
-			owner = p // with the scopes of the token that asks, where one does
-		}
 		if k.Disabled {
 			return refuse("account", "the account %s is shut", k.ID)
 		}
-		if made.Scopes, err = scopesOf(owner, in.Scopes); err != nil {
+		if k.ID != p.ID && (k.Password || k.Provider || k.ID == Administrator.ID) {
+			return refuse("account", "%s is a person, who makes their own tokens; invite an account for the program and set no password for it", k.ID)
+		}
+		if made.Scopes, err = scopesOf(k.principal(), in.Scopes); err != nil {
 			return err
+		}
+		if k.ID != p.ID {
+			if err := programs(made.Scopes); err != nil {
+				return err
+			}
 		}
 		var valid int
 		if err := tx.QueryRowContext(ctx, `SELECT count(*) FROM api_tokens WHERE account = $1 AND revoked_ms = 0 AND until_ms > $2`, k.ID, now.UnixMilli()).Scan(&valid); err != nil {
@@ -114,7 +126,7 @@ func (t *Tokens) Make(ctx context.Context, in TokenRequest) (text string, made T
 		if err != nil {
 			return err
 		}
-		return t.record(ctx, tx, p, "token.made", made)
+		return recordToken(ctx, tx, p, "token.made", made)
 	})
 	if err != nil {
 		return "", Token{}, told(err, "make a token")
@@ -122,8 +134,8 @@ func (t *Tokens) Make(ctx context.Context, in TokenRequest) (text string, made T
 	return text, made, nil
 }
 
-func (t *Tokens) record(ctx context.Context, tx *store.Tx, p Principal, action string, k Token) error {
-	detail, err := json.Marshal(map[string]any{"account": k.Account, "name": k.Name, "scopes": k.Scopes, "until": k.Until})
+func recordToken(ctx context.Context, tx *store.Tx, p Principal, action string, k Token) error {
+	detail, err := json.Marshal(map[string]any{"account": k.Account, "name": k.Name, "scopes": k.Scopes, "until": k.Until, "made_by": k.MadeBy})
 	if err != nil {
 		return err
 	}
@@ -143,9 +155,6 @@ func scopesOf(owner Principal, asked []string) ([]string, error) {
 		if !slices.ContainsFunc(held, narrow.May) {
 			return nil, refuse("scopes", "%q is not among what %s may do; that is %s", scope, owner.ID, strings.Join(texts(held), ", "))
 		}
-		if owner.Scopes != nil && !slices.Contains(owner.Scopes, scope) && !strings.Contains(scope, ":") {
-			return nil, refuse("scopes", "a token that is made with a token names permissions, not the noun %q", scope)
-		}
 		out = append(out, scope)
 	}
 	if len(out) == 0 {
@@ -153,6 +162,19 @@ func scopesOf(owner Principal, asked []string) ([]string, error) {
 	}
 	slices.Sort(out)
 	return slices.Compact(out), nil
+}
+
+// programs refuses scopes that no program gets from somebody else. A noun is refused too, whose withheld part
+// the account does not hold yet: it would come with the role.
+func programs(scopes []string) error {
+	for _, scope := range scopes {
+		for _, perm := range withheld {
+			if noun, _, _ := strings.Cut(string(perm), ":"); scope == string(perm) || scope == noun {
+				return refuse("scopes", "%q holds %s, which a person does and no program for them; name what the program needs, like %s:read", scope, perm, noun)
+			}
+		}
+	}
+	return nil
 }
 
 // List is the tokens of an account that the principal in ctx may know of ("" for their own), newest first,
@@ -201,18 +223,53 @@ func (t *Tokens) Revoke(ctx context.Context, id string) error {
 		if _, err := seen(ctx, tx, k.Account); err != nil {
 			return cmp.Or(notFound(err), ErrNoToken)
 		}
+		if k.Account != p.ID {
+			if err := inPerson(ctx); err != nil {
+				return err
+			}
+		}
 		if !k.RevokedAt.IsZero() {
 			return nil
 		}
 		if _, err := tx.ExecContext(ctx, `UPDATE api_tokens SET revoked_ms = $2 WHERE id = $1`, id, t.db.Now().UnixMilli()); err != nil {
 			return err
 		}
-		return t.record(ctx, tx, p, "token.revoked", k)
+		return recordToken(ctx, tx, p, "token.revoked", k)
 	})
 	if errors.Is(err, ErrNoToken) {
 		return err
 	}
 	return told(err, "revoke a token")
+}
+
+// revokeAll ends an account's tokens in the name of the principal in ctx.
+func revokeAll(ctx context.Context, tx *store.Tx, now time.Time, account string) error {
+	p, ok := From(ctx)
+	if !ok {
+		return errNobodyActs
+	}
+	rows, err := tx.QueryContext(ctx, `UPDATE api_tokens SET revoked_ms = $2 WHERE account = $1 AND revoked_ms = 0 AND until_ms > $2 RETURNING `+tokenColumns, account, now.UnixMilli())
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	var ended []Token
+	for rows.Next() {
+		k, err := scanToken(rows)
+		if err != nil {
+			return err
+		}
+		ended = append(ended, k)
+	}
+	if err := errors.Join(rows.Err(), rows.Close()); err != nil {
+		return err
+	}
+	for _, k := range ended {
+		if err := recordToken(ctx, tx, p, "token.revoked", k); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // notFound is nil for an account that is not there, and any other error itself.

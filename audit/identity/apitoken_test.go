@@ -71,6 +71,12 @@ func TestATokenDoesWhatItIsForAndNothingElse(t *testing.T) {
 		if err := d.Accounts.Enable(d.admin(), "wang"); err != nil {
 			t.Fatal(err)
 		}
+		if _, ok := d.byToken(text); ok {
+			t.Error("the token opens again with the account")
+		}
+		if text, _, err = d.Tokens.Make(d.as(wang), identity.TokenRequest{Name: "again", Scopes: []string{"findings:read"}, For: day}); err != nil {
+			t.Fatal(err)
+		}
 		d.now = d.now.Add(day - time.Millisecond)
 		if _, ok := d.byToken(text); !ok {
 			t.Error("it ended too early")
@@ -106,14 +112,8 @@ func TestATokenIsNeverWiderThanWhoMakesIt(t *testing.T) {
 		}
 		narrow := wang
 		narrow.Scopes = []string{"tokens", "findings:read", "cases:read"}
-		if _, _, err := d.Tokens.Make(d.as(narrow), identity.TokenRequest{Name: "x", Scopes: []string{"sessions:read"}, For: day}); !refusal(err, "scopes") {
-			t.Errorf("a token makes one wider than itself: %v", err)
-		}
-		if _, _, err := d.Tokens.Make(d.as(narrow), identity.TokenRequest{Name: "x", Scopes: []string{"cases"}, For: day}); !refusal(err, "scopes") {
-			t.Errorf("a token makes one for a noun of which it has one permission: %v", err)
-		}
-		if _, _, err := d.Tokens.Make(d.as(narrow), identity.TokenRequest{Name: "x", Scopes: []string{"findings:read"}, For: day}); err != nil {
-			t.Errorf("a token makes one as narrow as itself: %v", err)
+		if _, _, err := d.Tokens.Make(d.as(narrow), identity.TokenRequest{Name: "x", Scopes: []string{"findings:read"}, For: day}); !refusal(err, "") {
+			t.Errorf("a token makes one, which outlives it: %v", err)
 		}
 		if _, _, err := d.Tokens.Make(d.as(wang), identity.TokenRequest{Account: "admin", Name: "x", Scopes: []string{"findings"}, For: day}); !errors.Is(err, identity.ErrNoAccount) {
 			t.Errorf("makes the administrator's token: %v", err)
@@ -181,4 +181,123 @@ func TestWhatIsNoTokenOpensNothing(t *testing.T) {
 	if _, err := nobodys.WithAdminToken(t.Context(), request(), ""); err != identity.ErrWrongToken {
 		t.Errorf("and none signs in: %v", err)
 	}
+}
+
+// TestNobodyActsInSomebodyElsesName: whoever manages people makes tokens for programs, not for people.
+func TestNobodyActsInSomebodyElsesName(t *testing.T) {
+	onEach(t, func(t *testing.T, d *door) {
+		everything := identity.Rights{Roles: []identity.Role{identity.Officer, identity.Approver, identity.Finance, identity.Supervisor}}
+		identitytest.Account(t, d.SignIn, "person", everything)
+		boss := d.as(identity.Principal{ID: "boss", Roles: []identity.Role{identity.Admin}})
+		for _, whose := range []string{"person", "admin"} {
+			if _, _, err := d.Tokens.Make(boss, identity.TokenRequest{Account: whose, Name: "x", Scopes: []string{"findings:read"}, For: day}); !refusal(err, "account") {
+				t.Errorf("a token of %s: %v", whose, err)
+			}
+		}
+		_, link, err := d.Accounts.Invite(d.admin(), identity.Invitation{ID: "program", Rights: everything})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, scope := range []string{"cases:approve", "cases:pay", "reviews:decide", "cases", "reviews"} {
+			if _, _, err := d.Tokens.Make(boss, identity.TokenRequest{Account: "program", Name: "x", Scopes: []string{"findings:read", scope}, For: day}); !refusal(err, "scopes") {
+				t.Errorf("a program may %s: %v", scope, err)
+			}
+		}
+		text, made, err := d.Tokens.Make(boss, identity.TokenRequest{Account: "program", Name: "x", Scopes: []string{"cases:read"}, For: day})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := d.db.Read(t.Context(), func(tx *store.Tx) error {
+			entries, err := tx.Journal(t.Context(), "token:"+made.ID)
+			if len(entries) != 1 || entries[0].Actor != "boss" || !strings.Contains(string(entries[0].Detail), `"made_by":"boss"`) {
+				t.Errorf("the journal has %+v", entries)
+			}
+			return err
+		}); err != nil {
+			t.Error(err)
+		}
+		// Once somebody signs in with the account, what was made for it before is not theirs.
+		if _, err := d.Accounts.SetPassword(t.Context(), link.Code, identitytest.Password); err != nil {
+			t.Fatal(err)
+		}
+		if p, ok := d.byToken(text); ok {
+			t.Errorf("it acts in the name of %+v, who signs in", p)
+		}
+		if got := strings.Join(d.journal("token:"+made.ID), ","); got != "boss token.made,program token.revoked" {
+			t.Errorf("the journal has %s", got)
+		}
+	})
+}
+
+// TestATokenManagesNobody, whatever its scopes: by a link it would become a sign-in with all of its owner's rights.
+func TestATokenManagesNobody(t *testing.T) {
+	onEach(t, func(t *testing.T, d *door) {
+		identitytest.Account(t, d.SignIn, "li", inspector)
+		_, theirs, err := d.Tokens.Make(d.as(identity.Principal{ID: "li", Roles: inspector.Roles}), identity.TokenRequest{Name: "x", Scopes: []string{"findings:read"}, For: day})
+		if err != nil {
+			t.Fatal(err)
+		}
+		text, own, err := d.Tokens.Make(d.admin(), identity.TokenRequest{Name: "provisioning", Scopes: []string{"people:manage", "tokens:manage"}, For: day})
+		if err != nil {
+			t.Fatal(err)
+		}
+		p, ok := d.byToken(text)
+		if !ok || !p.May(identity.ManagePeople) {
+			t.Fatalf("it is of %+v", p)
+		}
+		byToken := d.as(p)
+		for what, err := range map[string]error{
+			"links": second(d.Accounts.NewLink(byToken, "admin")), "changes": d.Accounts.Change(byToken, "li", identity.Rights{Roles: []identity.Role{identity.Admin}}),
+			"shuts": d.Accounts.Disable(byToken, "li", "x"), "opens": d.Accounts.Enable(byToken, "li"), "revokes somebody's": d.Tokens.Revoke(byToken, theirs.ID),
+		} {
+			if !refusal(err, "") {
+				t.Errorf("it %s: %v", what, err)
+			}
+		}
+		if _, _, err := d.Accounts.Invite(byToken, identity.Invitation{ID: "second", Rights: identity.Rights{Roles: []identity.Role{identity.Admin}}}); !refusal(err, "") {
+			t.Errorf("it invites: %v", err)
+		}
+		if _, _, err := d.Tokens.Make(byToken, identity.TokenRequest{Name: "child", Scopes: []string{"people:manage"}, For: day}); !refusal(err, "") {
+			t.Errorf("it makes another: %v", err)
+		}
+		// The token from the file is the administrator in person.
+		if p, _ := d.byToken("the-token"); second(d.Accounts.NewLink(d.as(p), "li")) != nil {
+			t.Error("the token from the file makes no link")
+		}
+		if err := d.Tokens.Revoke(byToken, own.ID); err != nil {
+			t.Errorf("it cannot end itself: %v", err)
+		}
+	})
+}
+
+func TestALinkThatIsUsedEndsTokens(t *testing.T) {
+	onEach(t, func(t *testing.T, d *door) {
+		identitytest.Account(t, d.SignIn, "li", inspector)
+		text, _, err := d.Tokens.Make(d.as(identity.Principal{ID: "li", Roles: inspector.Roles}), identity.TokenRequest{Name: "x", Scopes: []string{"findings:read"}, For: day})
+		if err != nil {
+			t.Fatal(err)
+		}
+		link, err := d.Accounts.NewLink(d.as(identity.Principal{ID: "boss", Roles: []identity.Role{identity.Admin}}), "li")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, ok := d.byToken(text); !ok {
+			t.Error("a link that nobody used ends it")
+		}
+		if _, err := d.Accounts.SetPassword(t.Context(), link.Code, identitytest.Password); err != nil {
+			t.Fatal(err)
+		}
+		if _, ok := d.byToken(text); ok {
+			t.Error("whoever took the account over before the reset keeps a token")
+		}
+		if err := d.db.Read(t.Context(), func(tx *store.Tx) error {
+			entries, err := tx.Journal(t.Context(), "account:li")
+			if last := entries[len(entries)-1]; last.Action != "account.password_set" || !strings.Contains(string(last.Detail), `"link_made_by":"boss"`) {
+				t.Errorf("who made the link is not told: %s %s", last.Action, last.Detail)
+			}
+			return err
+		}); err != nil {
+			t.Error(err)
+		}
+	})
 }

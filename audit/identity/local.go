@@ -12,7 +12,7 @@ import (
 //
 // The Host must be a loopback name too, so that a page elsewhere whose name was pointed at this
 // machine cannot read through the browser (DNS rebinding); and a request that a proxy forwarded is
-// nobody's local reading. It ends once somebody can sign in: from then on everybody does.
+// nobody's local reading. It ends once there are accounts or tokens: from then on everybody shows who they are.
 type LocalReader struct {
 	Accounts *Accounts // nil: it does not end
 }
@@ -34,7 +34,7 @@ func (l LocalReader) Authenticate(r *http.Request) (Principal, bool, error) {
 		return Principal{}, false, nil
 	}
 	if l.Accounts != nil {
-		if settled, err := l.Accounts.Settled(r.Context()); err != nil || settled {
+		if used, err := l.Accounts.InUse(r.Context()); err != nil || used {
 			return Principal{}, false, err
 		}
 	}

@@ -181,7 +181,7 @@ func (s *SignIn) Begin(r *http.Request, next string) (to string, c *http.Cookie,
 
 // Finish ends a sign-in at the provider with the request that it sends the browser back with: the cookies to
 // set in any case, and where the person wanted to go, which whoever redirects there checks. ErrPending,
-// ErrProvider or ErrUninvited.
+// ErrProvider (also where it is not asked because too many sign-ins failed: a *Throttled is in it then), or ErrUninvited.
 func (s *SignIn) Finish(r *http.Request) (set []*http.Cookie, next string, err error) {
 	set = []*http.Cookie{s.pendingCookie(r, "", -1)} // each is for one answer
 	ctx, from := r.Context(), s.source(r)
@@ -192,6 +192,10 @@ func (s *SignIn) Finish(r *http.Request) (set []*http.Cookie, next string, err e
 	p, ok := readPending(held.Value)
 	if !ok || !s.db.Now().Before(p.until) || !hmac.Equal([]byte(p.state()), []byte(r.URL.Query().Get("state"))) {
 		return set, "", ErrPending
+	}
+	// The cookie is the browser's own word, so whoever asks can have any number of codes looked at.
+	if _, err := s.attempt(ctx, "", from); err != nil {
+		return set, "", fmt.Errorf("%w: %w", ErrProvider, signInError(err))
 	}
 	who, err := s.Provider.answer(ctx, r, p)
 	if err != nil {
@@ -209,19 +213,34 @@ func (s *SignIn) Finish(r *http.Request) (set []*http.Cookie, next string, err e
 	if err != nil {
 		return set, "", signInError(err)
 	}
-	c, err := s.let(ctx, r, k, "provider")
+	c, err := s.let(ctx, r, k, "provider", "")
+	if errors.Is(err, ErrCredentials) { // shut in this moment
+		err = ErrUninvited
+	}
 	if err != nil {
 		return set, "", err
 	}
 	return append(set, c), p.next, nil
 }
 
-// shut ends the sign-ins of somebody whom the provider no longer lets in.
+// shut shuts the account of somebody whom the provider no longer lets in, with its sign-ins and tokens. admit
+// opens it when it does again.
 func (s *SignIn) shut(ctx context.Context, k Account) error {
-	if k.ID == "" {
+	if k.ID == "" || k.Disabled {
 		return nil
 	}
-	return s.db.Write(ctx, func(tx *store.Tx) error { return endSignIns(ctx, tx, k.ID) })
+	return s.db.Write(ctx, func(tx *store.Tx) error {
+		k, err := selectAccount(ctx, tx, `id = $1`, k.ID)
+		if err != nil || k.Disabled || !k.ByGroups {
+			return err
+		}
+		k.Disabled, k.ungrouped = true, true
+		ctx := With(ctx, k.principal())
+		if err := s.Accounts.write(ctx, tx, k); err != nil {
+			return err
+		}
+		return record(ctx, tx, "account.disabled", k, "groups at the provider")
+	})
 }
 
 // claims are what an ID token says of a person.
@@ -232,8 +251,8 @@ type claims struct {
 	Groups          []string
 }
 
-// said is what an ID token, or the provider when it is asked, says of a person.
-type said struct {
+// saidOf is what an ID token, or the provider when it is asked, says of a person.
+type saidOf struct {
 	AuthorizedParty string `json:"azp"`
 	Email           string `json:"email"`
 	Verified        any    `json:"email_verified"` // some providers write it as text
@@ -266,7 +285,7 @@ func (p *Provider) answer(ctx context.Context, r *http.Request, begun pending) (
 	if !hmac.Equal([]byte(token.Nonce), []byte(begun.nonce())) {
 		return who, errors.New("the ID token was made for another sign-in: its nonce differs")
 	}
-	var said said
+	var said saidOf
 	if err := token.Claims(&said); err != nil {
 		return who, fmt.Errorf("the ID token: %w", err)
 	}
@@ -286,9 +305,15 @@ func (p *Provider) answer(ctx context.Context, r *http.Request, begun pending) (
 		if info.Subject != token.Subject {
 			return who, errors.New("the provider told about another person than the one who signed in")
 		}
-		if err := errors.Join(info.Claims(&said), info.Claims(&rest)); err != nil {
+		// Not on top of what the token says: its word that an address is verified is for its own address.
+		var asked saidOf
+		if err := errors.Join(info.Claims(&asked), info.Claims(&rest)); err != nil {
 			return who, fmt.Errorf("what the provider says of the person: %w", err)
 		}
+		if said.Email == "" {
+			said.Email, said.Verified = asked.Email, asked.Verified
+		}
+		said.Name, said.Username = cmp.Or(asked.Name, said.Name), cmp.Or(asked.Username, said.Username)
 	}
 	who = claims{Issuer: token.Issuer, Subject: token.Subject, Name: said.Name, Username: said.Username}
 	if said.Verified == true || said.Verified == "true" {
@@ -332,11 +357,18 @@ func (s *SignIn) admit(ctx context.Context, tx *store.Tx, who claims) (Account, 
 	by := s.Provider.rights(who.Groups)
 	k, err := selectAccount(ctx, tx, `issuer = $1 AND subject = $2`, who.Issuer, who.Subject)
 	if errors.Is(err, ErrNoAccount) && who.Email != "" {
-		if k, err = selectAccount(ctx, tx, `email = $1 AND subject = '' AND disabled = 0`, who.Email); err == nil {
+		if k, err = selectAccount(ctx, tx, `email = $1 AND subject = ''`, who.Email); err == nil {
+			if k.Disabled { // groups make no other account of theirs
+				return k, ErrUninvited
+			}
 			if _, err := tx.ExecContext(ctx, `UPDATE accounts SET issuer = $2, subject = $3 WHERE id = $1`, k.ID, who.Issuer, who.Subject); err != nil {
 				return k, err
 			}
-			return k, record(With(ctx, k.principal()), tx, "account.bound", k, "")
+			ctx := With(ctx, k.principal())
+			if err := revokeAll(ctx, tx, s.db.Now(), k.ID); err != nil { // made while nobody signed in with it
+				return k, err
+			}
+			return k, record(ctx, tx, "account.bound", k, "")
 		}
 	}
 	switch {
@@ -346,8 +378,14 @@ func (s *SignIn) admit(ctx context.Context, tx *store.Tx, who claims) (Account, 
 		return s.newcomer(ctx, tx, who, by)
 	case err != nil:
 		return k, err
-	case k.Disabled, k.ByGroups && len(by.Roles) == 0:
+	case k.Disabled && !k.ungrouped, k.ByGroups && len(by.Roles) == 0:
 		return k, ErrUninvited
+	case k.ungrouped:
+		k.Roles, k.Tenants, k.Disabled, k.ungrouped = by.Roles, by.Tenants, false, false
+		if err := s.Accounts.write(ctx, tx, k); err != nil {
+			return k, err
+		}
+		return k, record(With(ctx, k.principal()), tx, "account.enabled", k, "groups at the provider")
 	case !k.ByGroups || slices.Equal(k.Roles, by.Roles) && slices.Equal(k.Tenants, by.Tenants):
 		return k, nil
 	}

@@ -42,6 +42,7 @@ type provider struct {
 	t      *testing.T
 	key    *rsa.PrivateKey // what it signs with
 	away   bool
+	asked  int                   // for tokens, how often
 	codes  map[string]url.Values // what was asked for, by code
 	claims map[string]any        // of whoever signs in; they replace what is usual
 	info   map[string]any        // what it says when it is asked about the person; nil: there is no such endpoint
@@ -81,6 +82,7 @@ func startProvider(t *testing.T) *provider {
 
 // token gives tokens for a code, once, to whoever knows the secret and the PKCE verifier.
 func (p *provider) token(w http.ResponseWriter, r *http.Request) {
+	p.asked++
 	asked, ok := p.codes[r.PostFormValue("code")]
 	delete(p.codes, r.PostFormValue("code"))
 	id, secret, _ := r.BasicAuth()
@@ -389,5 +391,147 @@ func TestWhatTheProviderRefusedIsNoted(t *testing.T) {
 	}
 	if got := d.journal("account:unknown"); !slices.Equal(got, []string{"nobody identity.sign_in_failed"}) {
 		t.Errorf("the journal has %q", got)
+	}
+}
+
+var byGroup = func(o *identity.ProviderOptions) { o.Roles = map[string]identity.Role{"qa": identity.Inspector} }
+
+// TestWhoLosesTheirGroupsLosesTheirTokens, and comes back with the groups; nobody comes back whom an
+// administrator shut out.
+func TestWhoLosesTheirGroupsLosesTheirTokens(t *testing.T) {
+	onEachWith(t, byGroup, func(t *testing.T, d *door, p *provider) {
+		in, out := map[string]any{"groups": []string{"qa"}, "preferred_username": "li"}, map[string]any{"groups": []string{}}
+		p.claims = in
+		who, err := d.enter(p)
+		if err != nil {
+			t.Fatal(err)
+		}
+		text, _, err := d.Tokens.Make(d.as(who), identity.TokenRequest{Name: "x", Scopes: []string{"findings:read"}, For: day})
+		if err != nil {
+			t.Fatal(err)
+		}
+		p.claims = out
+		for range 2 {
+			if who, err := d.enter(p); err != identity.ErrUninvited {
+				t.Fatalf("without groups: %+v, %v", who, err)
+			}
+		}
+		if _, ok := d.byToken(text); ok {
+			t.Error("the token outlives the groups")
+		}
+		if k, err := d.Accounts.Get(d.admin(), "li"); err != nil || !k.Disabled {
+			t.Errorf("the account is %+v, %v", k, err)
+		}
+		p.claims = in
+		if who, err := d.enter(p); err != nil || who.ID != "li" {
+			t.Errorf("with the groups back: %+v, %v", who, err)
+		}
+		if _, ok := d.byToken(text); ok {
+			t.Error("the token comes back with the groups")
+		}
+		p.claims = out
+		if who, err := d.enter(p); err != identity.ErrUninvited {
+			t.Fatalf("without groups: %+v, %v", who, err)
+		}
+		if err := d.Accounts.Disable(d.admin(), "li", "left"); err != nil {
+			t.Fatal(err)
+		}
+		p.claims = in
+		if who, err := d.enter(p); err != identity.ErrUninvited {
+			t.Errorf("whom the administrator shut out comes back with the groups: %+v, %v", who, err)
+		}
+	})
+}
+
+func TestAnInviteeWhoIsShutDoesNotComeBackByGroups(t *testing.T) {
+	onEachWith(t, byGroup, func(t *testing.T, d *door, p *provider) {
+		if _, _, err := d.Accounts.Invite(d.admin(), identity.Invitation{ID: "li", Email: "li@example.com", Rights: inspector}); err != nil {
+			t.Fatal(err)
+		}
+		if err := d.Accounts.Disable(d.admin(), "li", "never came"); err != nil {
+			t.Fatal(err)
+		}
+		p.claims = map[string]any{"email": "li@example.com", "email_verified": true, "groups": []string{"qa"}}
+		if who, err := d.enter(p); err != identity.ErrUninvited {
+			t.Errorf("%+v, %v", who, err)
+		}
+		if list, err := d.Accounts.List(d.admin()); err != nil || len(list) != 2 {
+			t.Errorf("there are %+v, %v", list, err)
+		}
+	})
+}
+
+// TestATokenThatWasMadeBeforeSomebodySignsInIsNotTheirs: the account was a program's until then.
+func TestATokenThatWasMadeBeforeSomebodySignsInIsNotTheirs(t *testing.T) {
+	onEachWith(t, nil, func(t *testing.T, d *door, p *provider) {
+		if _, _, err := d.Accounts.Invite(d.admin(), identity.Invitation{ID: "li", Email: "li@example.com", Rights: inspector}); err != nil {
+			t.Fatal(err)
+		}
+		text, _, err := d.Tokens.Make(d.admin(), identity.TokenRequest{Account: "li", Name: "x", Scopes: []string{"findings:read"}, For: day})
+		if err != nil {
+			t.Fatal(err)
+		}
+		p.claims = map[string]any{"email": "li@example.com", "email_verified": true}
+		if _, err := d.enter(p); err != nil {
+			t.Fatal(err)
+		}
+		if who, ok := d.byToken(text); ok {
+			t.Errorf("it acts in the name of %+v", who)
+		}
+	})
+}
+
+// TestAnAddressIsVerifiedByWhoeverTellsIt: the token's word that an address is verified is not for another
+// one that the provider tells elsewhere.
+func TestAnAddressIsVerifiedByWhoeverTellsIt(t *testing.T) {
+	for name, c := range map[string]struct {
+		token, info map[string]any
+		want        error
+	}{
+		"the token vouches for no address": {map[string]any{"email_verified": true}, map[string]any{"email": "li@example.com"}, identity.ErrUninvited},
+		"the token has another address":    {map[string]any{"email": "x@example.com", "email_verified": true}, map[string]any{"email": "li@example.com"}, identity.ErrUninvited},
+		"only elsewhere it is verified":    {map[string]any{"email": "li@example.com"}, map[string]any{"email": "x@example.com", "email_verified": true}, identity.ErrUninvited},
+		"told and verified elsewhere":      {map[string]any{}, map[string]any{"email": "li@example.com", "email_verified": true}, nil},
+		"told and verified in the token":   {map[string]any{"email": "li@example.com", "email_verified": true}, map[string]any{"email": "x@example.com"}, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := startProvider(t)
+			p.claims, p.info = c.token, c.info
+			p.info["sub"] = "sub-1"
+			d := p.at(t, t.TempDir()+"/state.db", nil)
+			if _, _, err := d.Accounts.Invite(d.admin(), identity.Invitation{ID: "li", Email: "li@example.com", Rights: inspector}); err != nil {
+				t.Fatal(err)
+			}
+			if who, err := d.enter(p); err != c.want {
+				t.Errorf("%+v, %v", who, err)
+			}
+		})
+	}
+}
+
+// TestTheProviderIsNotAskedForEverybodysGuesses: the cookie of a sign-in under way is what the browser says.
+func TestTheProviderIsNotAskedForEverybodysGuesses(t *testing.T) {
+	p := startProvider(t)
+	d := p.at(t, t.TempDir()+"/state.db", byGroup)
+	p.claims = map[string]any{"groups": []string{"qa"}}
+	for range 30 { // what succeeds counts for nothing
+		if _, err := d.enter(p); err != nil {
+			t.Fatal(err)
+		}
+	}
+	to, pending, err := d.Begin(request(), "/")
+	if err != nil {
+		t.Fatal(err)
+	}
+	before := p.asked
+	for range 100 {
+		answer := p.consent(to)
+		answer.Set("code", "guessed")
+		if _, _, err := d.Finish(back(answer, pending)); !errors.Is(err, identity.ErrProvider) {
+			t.Fatal(err)
+		}
+	}
+	if asked := p.asked - before; asked > 2*20 { // each time with the client's secret in the header, and in the body
+		t.Errorf("the provider was asked %d times", asked)
 	}
 }

@@ -79,6 +79,7 @@ type SignIn struct {
 	Accounts *Accounts
 	Tokens   *Tokens
 	Provider *Provider // nil: there is none
+	Address  string    // of the console as browsers reach it, without a slash at its end; "" where it is not known
 
 	db      *store.DB
 	token   adminToken
@@ -104,7 +105,7 @@ func NewSignIn(ctx context.Context, db *store.DB, o Options) (*SignIn, error) {
 	if err := db.Migrate(ctx, Noun); err != nil {
 		return nil, err
 	}
-	s := &SignIn{db: db, token: adminToken(o.AdminToken), proxies: o.Proxies, secure: o.Address != "" && address.Scheme == "https"}
+	s := &SignIn{Address: strings.TrimRight(o.Address, "/"), db: db, token: adminToken(o.AdminToken), proxies: o.Proxies, secure: o.Address != "" && address.Scheme == "https"}
 	if s.hashes, err = newHashing(*o.Cost); err != nil {
 		return nil, err
 	}
@@ -145,16 +146,27 @@ func (s *SignIn) WithPassword(ctx context.Context, r *http.Request, name, passwo
 		return nil, cmp.Or(s.failed(ctx, k.ID, from, "password", n), ErrCredentials)
 	}
 	if again { // the cost was changed since
-		if hash, err := s.hashes.of(ctx, k, password); err == nil {
-			if err := s.db.Write(ctx, func(tx *store.Tx) error {
-				_, err := tx.ExecContext(ctx, `UPDATE accounts SET password = $2 WHERE id = $1`, k.ID, hash)
-				return err
-			}); err != nil {
+		if anew, err := s.hashes.of(ctx, k, password); err == nil {
+			if err := s.db.Write(ctx, func(tx *store.Tx) error { return replaceHash(ctx, tx, k, hash, anew) }); err != nil {
 				return nil, signInError(err)
 			}
+			hash = anew
 		}
 	}
-	return s.let(ctx, r, k, "password")
+	return s.let(ctx, r, k, "password", hash)
+}
+
+// replaceHash stores another hash, unless the password was changed since the one before was read.
+// ErrCredentials then.
+func replaceHash(ctx context.Context, tx *store.Tx, k Account, before, hash string) error {
+	res, err := tx.ExecContext(ctx, `UPDATE accounts SET password = $3 WHERE id = $1 AND password = $2 AND disabled = 0`, k.ID, before, hash)
+	if err != nil {
+		return err
+	}
+	if n, err := res.RowsAffected(); err != nil || n == 0 {
+		return cmp.Or(err, ErrCredentials)
+	}
+	return nil
 }
 
 // passwordOf is an account that can sign in with a password, and its hash; both empty where there is none.
@@ -176,25 +188,26 @@ func (s *SignIn) passwordOf(ctx context.Context, id string) (k Account, hash str
 // WithAdminToken signs in whoever holds the administrator's token, as the administrator: the cookie to set, a
 // *Throttled, or ErrWrongToken.
 func (s *SignIn) WithAdminToken(ctx context.Context, r *http.Request, token string) (*http.Cookie, error) {
+	// 256 bits are not guessed, so whoever has the token need not wait for those who try.
+	if s.token.matches(strings.TrimSpace(token)) {
+		return s.let(ctx, r, Account{ID: Administrator.ID, Roles: Administrator.Roles}, "token", "")
+	}
 	from := s.source(r)
-	n, err := s.attempt(ctx, "admin.token", from)
+	n, err := s.attempt(ctx, "", from)
 	if err != nil {
 		return nil, signInError(err)
 	}
-	if !s.token.matches(strings.TrimSpace(token)) {
-		return nil, cmp.Or(s.failed(ctx, "", from, "token", n), ErrWrongToken)
-	}
-	return s.let(ctx, r, Account{ID: Administrator.ID, Roles: Administrator.Roles}, "token")
+	return nil, cmp.Or(s.failed(ctx, "", from, "token", n), ErrWrongToken)
 }
 
 // WithLink uses a one-time link and signs in: ErrLink, a *Refusal for a password that will not do, or the
 // cookie to set.
 func (s *SignIn) WithLink(ctx context.Context, r *http.Request, code, password string) (*http.Cookie, error) {
-	k, err := s.Accounts.SetPassword(ctx, strings.TrimSpace(code), password)
+	k, hash, err := s.Accounts.setPassword(ctx, strings.TrimSpace(code), password)
 	if err != nil {
 		return nil, err
 	}
-	return s.let(ctx, r, k, "link")
+	return s.let(ctx, r, k, "link", hash)
 }
 
 // ChangePassword changes the password of the principal in ctx, who shows the one they have. All their
@@ -220,38 +233,49 @@ func (s *SignIn) ChangePassword(ctx context.Context, r *http.Request, old, passw
 	if !same {
 		return nil, cmp.Or(s.failed(ctx, k.ID, from, "change", n), ErrCredentials)
 	}
-	if hash, err = s.hashes.of(ctx, k, password); err != nil {
+	anew, err := s.hashes.of(ctx, k, password)
+	if err != nil {
 		return nil, err
 	}
-	if err := s.db.Write(ctx, func(tx *store.Tx) error { return s.Accounts.setHash(ctx, tx, k, hash) }); err != nil {
+	if err := s.db.Write(ctx, func(tx *store.Tx) error {
+		if err := replaceHash(ctx, tx, k, hash, anew); err != nil {
+			return err
+		}
+		return s.Accounts.passwordSet(ctx, tx, k, "")
+	}); err != nil {
 		return nil, signInError(err)
 	}
-	return s.let(ctx, r, k, "password")
+	return s.let(ctx, r, k, "password", anew)
 }
 
 // signInError passes on what is said to whoever signs in, and says of any other error what was being done.
 func signInError(err error) error {
 	var t *Throttled
-	if errors.As(err, &t) || errors.Is(err, ErrBusy) {
+	if errors.As(err, &t) || errors.Is(err, ErrBusy) || errors.Is(err, ErrCredentials) {
 		return err
 	}
 	return fmt.Errorf("sign in: %w", err)
 }
 
 // let lets an account in: a new id at every sign-in, so that one that somebody planted beforehand is worth
-// nothing; the one that the browser had ends.
-func (s *SignIn) let(ctx context.Context, r *http.Request, k Account, how string) (*http.Cookie, error) {
+// nothing; the one that the browser had ends. hash is that of the password which they showed ("" for none): if
+// the account has another one by now, or was shut, nobody is let in but answered ErrCredentials.
+func (s *SignIn) let(ctx context.Context, r *http.Request, k Account, how, hash string) (*http.Cookie, error) {
 	id, now, from := random(), s.db.Now(), s.source(r)
 	detail, err := json.Marshal(map[string]any{"how": how, "source": from, "roles": texts(k.Roles)})
 	if err != nil {
 		return nil, signInError(err)
 	}
-	counted := k.ID
-	if how == "token" {
-		counted = "admin.token"
-	}
 	err = s.db.Write(ctx, func(tx *store.Tx) error {
-		if err := succeeded(ctx, tx, counted, from); err != nil {
+		// First, since it takes the row's lock: who changes the password at the same time ends this sign-in too.
+		res, err := tx.ExecContext(ctx, `UPDATE accounts SET signed_in_ms = $2 WHERE id = $1 AND disabled = 0 AND (password = $3 OR $3 = '')`, k.ID, now.UnixMilli(), hash)
+		if err != nil {
+			return err
+		}
+		if n, err := res.RowsAffected(); err != nil || n == 0 {
+			return cmp.Or(err, ErrCredentials)
+		}
+		if err := succeeded(ctx, tx, how, k.ID, from); err != nil {
 			return err
 		}
 		if _, err := tx.ExecContext(ctx, `DELETE FROM signed_in WHERE since_ms <= $1 OR seen_ms <= $2 OR id_digest = $3`,
@@ -260,9 +284,6 @@ func (s *SignIn) let(ctx context.Context, r *http.Request, k Account, how string
 		}
 		if _, err := tx.ExecContext(ctx, `INSERT INTO signed_in (id_digest, account, since_ms, seen_ms) VALUES ($1, $2, $3, $3)`,
 			digest(id), k.ID, now.UnixMilli()); err != nil {
-			return err
-		}
-		if _, err := tx.ExecContext(ctx, `UPDATE accounts SET signed_in_ms = $2 WHERE id = $1`, k.ID, now.UnixMilli()); err != nil {
 			return err
 		}
 		return tx.Record(ctx, store.Entry{Actor: k.ID, Action: "identity.signed_in", Subject: "account:" + k.ID, Detail: detail})

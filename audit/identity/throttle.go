@@ -16,16 +16,19 @@ import (
 	"mingjian/audit/store"
 )
 
-// Failed sign-ins in a row that cost nothing: slips of the hand by one person, and by everybody behind one
-// address. From then on the wait doubles, from a second to a quarter of an hour: some hundred guesses a day
-// (NIST SP 800-63B-4, section 3.2.2, wants no more than a hundred in a row), while whoever is the target is
-// never shut out for long.
+// Failed sign-ins in a row that cost nothing: slips of the hand by one person at one address, and by everybody
+// behind it. From then on the wait doubles, from a second to a quarter of an hour: some hundred guesses a day
+// from one address (NIST SP 800-63B-4, section 3.2.2, wants no more than a hundred in a row). Whoever guesses
+// elsewhere does not shut the account's owner out, until it is guessed at from so many addresses that a
+// hundred fail in an hour.
 const (
-	freeOfAccount = 5
+	freeOfPair    = 5
+	freeOfAccount = 100
 	freeOfSource  = 20
 	longestWait   = 15 * time.Minute
-	forgotten     = 24 * time.Hour // after which failures no longer count
-	forgiven      = time.Minute    // takes one of a source's failures away: many people may be behind one address
+	forgotten     = 24 * time.Hour            // after which failures no longer count
+	forgiven      = time.Minute               // takes one of a source's failures away: many people may be behind one address
+	forgivenOfAll = time.Hour / freeOfAccount // takes one of an account's failures away
 )
 
 // mostFailing is how many accounts and addresses are remembered; the oldest are forgotten first, so that
@@ -45,16 +48,21 @@ func (t *Throttled) RetryAfter() string {
 }
 
 // attempt counts a sign-in as failed before it is looked at, so that many at once are not all let in, and
-// returns a *Throttled if it comes too soon. n is how many failed in a row, this one included. Whoever
-// succeeds calls succeeded.
+// returns a *Throttled if it comes too soon. account is "" where none is guessed at. n is how many failed in a
+// row, this one included. Whoever succeeds calls succeeded.
 func (s *SignIn) attempt(ctx context.Context, account, source string) (n int64, err error) {
 	now := s.db.Now()
 	err = s.db.Write(ctx, func(tx *store.Tx) error {
-		for _, k := range []struct {
+		type bucket struct {
 			who  string
 			free int64
 			each time.Duration // after which one failure is forgiven; 0: never
-		}{{ofAccount(account), freeOfAccount, 0}, {ofSource(source), freeOfSource, forgiven}} {
+		}
+		buckets := []bucket{{ofSource(source), freeOfSource, forgiven}}
+		if account != "" {
+			buckets = []bucket{{ofPair(account, source), freeOfPair, 0}, {ofAccount(account), freeOfAccount, forgivenOfAll}, buckets[0]}
+		}
+		for _, k := range buckets {
 			var failures, last int64
 			// Takes the row's lock on PostgreSQL, so that two at once count as two.
 			err := tx.QueryRowContext(ctx, `INSERT INTO sign_in_failures (who, failures, last_ms) VALUES ($1, 0, $2)
@@ -93,17 +101,30 @@ func waitAfter(failures, free int64) time.Duration {
 	return min(time.Second<<min(failures-free, 20), longestWait)
 }
 
-// succeeded forgets the account's failures, and the one that attempt counted for its source.
-func succeeded(ctx context.Context, tx *store.Tx, account, source string) error {
-	if _, err := tx.ExecContext(ctx, `DELETE FROM sign_in_failures WHERE who = $1`, ofAccount(account)); err != nil {
+// succeeded forgets the failures of the account at its address, and what attempt counted in advance.
+func succeeded(ctx context.Context, tx *store.Tx, how, account, source string) error {
+	// In the order of attempt, so that the two never wait for each other.
+	if _, err := tx.ExecContext(ctx, `DELETE FROM sign_in_failures WHERE who = $1`, ofPair(account, source)); err != nil {
 		return err
 	}
-	_, err := tx.ExecContext(ctx, `UPDATE sign_in_failures SET failures = failures - 1 WHERE who = $1 AND failures > 0`, ofSource(source))
-	return err
+	var counted []string
+	switch how {
+	case "password":
+		counted = []string{ofAccount(account), ofSource(source)}
+	case "provider":
+		counted = []string{ofSource(source)}
+	}
+	for _, who := range counted {
+		if _, err := tx.ExecContext(ctx, `UPDATE sign_in_failures SET failures = failures - 1 WHERE who = $1 AND failures > 0`, who); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
-func ofAccount(id string) string  { return "account:" + digest(id) }
-func ofSource(addr string) string { return "source:" + digest(addr) }
+func ofPair(id, addr string) string { return "pair:" + digest(id+"\x00"+addr) }
+func ofAccount(id string) string    { return "account:" + digest(id) }
+func ofSource(addr string) string   { return "source:" + digest(addr) }
 
 // source is where a request comes from: its address, of IPv6 the network of 64 bits that one customer of a
 // provider has. Where a proxy that is trusted sent it, the address is the last one in X-Forwarded-For that
@@ -137,42 +158,53 @@ func (s *SignIn) trusts(ip netip.Addr) bool {
 	return slices.ContainsFunc(s.proxies, func(p netip.Prefix) bool { return p.Contains(ip.Unmap()) })
 }
 
-// mostNoted is how many entries of what was refused go into the journal in an hour. The journal is never
+// mostNoted is how many entries of each kind of refusal go into the journal in an hour. The journal is never
 // cut, so whoever knocks all day must not be able to fill the disk; how many were left out is written too.
 const mostNoted = 200
+
+// The kinds of refusals. Each has its own share, so that whoever types names that nobody has does not
+// keep what matters more out of the journal.
+const (
+	ofUnknown = "unknown" // a name that nobody has, a wrong token, somebody whom nobody invited
+	ofKnown   = "known"   // an account that there is
+	ofDenied  = "denied"  // what somebody asked for who is signed in
+)
 
 // notes bounds what the journal is told of refusals.
 type notes struct {
 	mu    sync.Mutex
 	hour  time.Time
-	made  int
-	left  int             // refusals since the hour began that were not written
+	made  map[string]int  // by kind
+	left  map[string]int  // by kind: refusals since the hour began that were not written
 	known map[string]bool // what was written in this hour already
 }
 
-// note writes an entry, unless the same was written within the hour or there were too many.
-func (s *SignIn) note(ctx context.Context, key string, e store.Entry) error {
+// note writes an entry, unless the same was written within the hour or there were too many of its kind.
+func (s *SignIn) note(ctx context.Context, kind, key string, e store.Entry) error {
 	now := s.db.Now().Truncate(time.Hour)
 	s.notes.mu.Lock()
-	left := 0
+	var left map[string]int
 	if !now.Equal(s.notes.hour) {
 		left = s.notes.left
-		s.notes.hour, s.notes.made, s.notes.left, s.notes.known = now, 0, 0, map[string]bool{}
+		s.notes.hour, s.notes.made, s.notes.left, s.notes.known = now, map[string]int{}, map[string]int{}, map[string]bool{}
 	}
-	write := !s.notes.known[key] && s.notes.made < mostNoted
+	write := !s.notes.known[key] && s.notes.made[kind] < mostNoted
 	if write {
 		s.notes.known[key] = true
-		s.notes.made++
+		s.notes.made[kind]++
 	} else {
-		s.notes.left++
+		s.notes.left[kind]++
 	}
 	s.notes.mu.Unlock()
 	if !write {
 		return nil
 	}
 	return s.db.Write(ctx, func(tx *store.Tx) error {
-		if left > 0 {
-			detail := json.RawMessage(fmt.Sprintf(`{"refusals":%d}`, left))
+		if len(left) > 0 {
+			detail, err := json.Marshal(map[string]any{"refusals": left})
+			if err != nil {
+				return err
+			}
 			if err := tx.Record(ctx, store.Entry{Actor: "system", Action: "identity.refusals_left_out", Subject: "identity:refusals", Detail: detail}); err != nil {
 				return err
 			}
@@ -184,16 +216,16 @@ func (s *SignIn) note(ctx context.Context, key string, e store.Entry) error {
 // failed notes a failed sign-in: the first of a row, and from then on each time their number doubles. The
 // name is only written where an account has it, since a password is sometimes typed in its place.
 func (s *SignIn) failed(ctx context.Context, account, source, how string, n int64) error {
-	subject := "account:unknown"
+	kind, subject := ofUnknown, "account:unknown"
 	if account != "" {
-		subject = "account:" + account
+		kind, subject = ofKnown, "account:"+account
 	}
 	detail, err := json.Marshal(map[string]any{"source": source, "how": how, "failures": n})
 	if err != nil {
 		return err
 	}
 	key := fmt.Sprintf("failed %s %s %d", subject, source, bits.Len64(uint64(n)))
-	return s.note(ctx, key, store.Entry{Actor: "nobody", Action: "identity.sign_in_failed", Subject: subject, Detail: detail})
+	return s.note(ctx, kind, key, store.Entry{Actor: "nobody", Action: "identity.sign_in_failed", Subject: subject, Detail: detail})
 }
 
 // Denied notes that somebody was refused what a route needs, once an hour for each person and route.
@@ -202,5 +234,5 @@ func (s *SignIn) Denied(ctx context.Context, p Principal, route string, perm Per
 	if err != nil {
 		return err
 	}
-	return s.note(ctx, "denied "+p.ID+" "+route, store.Entry{Actor: p.ID, Action: "identity.denied", Subject: "route:" + route, Detail: detail})
+	return s.note(ctx, ofDenied, "denied "+p.ID+" "+route, store.Entry{Actor: p.ID, Action: "identity.denied", Subject: "route:" + route, Detail: detail})
 }

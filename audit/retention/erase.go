@@ -1,6 +1,7 @@
 package retention
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -250,9 +251,10 @@ func (r *Retention) begin(ctx context.Context, e Erasure, sessions []string) (Er
 		}
 		names = string(b)
 	}
+	l := newLease(r, e.ID)
 	err := r.db.Write(ctx, func(tx *store.Tx) error {
-		_, err := tx.ExecContext(ctx, `INSERT INTO retention_erasures (`+erasureColumns+`, done_ms) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, 0)`,
-			e.ID, string(e.Kind), e.Tenant, e.Person, names, e.Reason, string(e.terms), e.By, e.At.UnixMilli(), string(e.State), e.Sessions, 0, 0, "")
+		_, err := tx.ExecContext(ctx, `INSERT INTO retention_erasures (`+erasureColumns+`, done_ms, owner, until_ms) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, 0, $15, $16)`,
+			e.ID, string(e.Kind), e.Tenant, e.Person, names, e.Reason, string(e.terms), e.By, e.At.UnixMilli(), string(e.State), e.Sessions, 0, 0, "", l.owner, e.At.Add(leased).UnixMilli())
 		if err != nil {
 			return err
 		}
@@ -266,13 +268,27 @@ func (r *Retention) begin(ctx context.Context, e Erasure, sessions []string) (Er
 	if err != nil {
 		return Erasure{}, fmt.Errorf("begin an erasure: %w", err)
 	}
-	return r.finish(ctx, e)
+	return r.carry(ctx, e, l)
 }
 
-// finish carries an erasure to its end, from wherever it stands.
+// finish carries an erasure to its end, unless another hand is on it.
 func (r *Retention) finish(ctx context.Context, e Erasure) (Erasure, error) {
+	l := newLease(r, e.ID)
+	if open, err := l.take(ctx); err != nil || !open {
+		return e, err
+	}
+	now, err := r.read(ctx, e.ID) // others may have brought it on since e was read
+	if err != nil {
+		return e, errors.Join(err, l.give(ctx))
+	}
+	return r.carry(ctx, now, l)
+}
+
+// carry carries an erasure to its end, from wherever it stands, and gives it back.
+func (r *Retention) carry(ctx context.Context, e Erasure, l lease) (_ Erasure, err error) {
+	defer func() { err = errors.Join(err, l.give(ctx)) }()
 	var sessions []string
-	err := r.db.Read(ctx, func(tx *store.Tx) (err error) {
+	err = r.db.Read(ctx, func(tx *store.Tx) (err error) {
 		sessions, err = sessionsOf(ctx, tx, `SELECT session_id FROM retention_sessions WHERE erasure = $1 ORDER BY session_id`, e.ID)
 		return err
 	})
@@ -280,12 +296,12 @@ func (r *Retention) finish(ctx context.Context, e Erasure) (Erasure, error) {
 		return e, err
 	}
 	if e.State == Begun {
-		if e, err = r.state(ctx, e, sessions); err != nil {
+		if e, err = r.state(ctx, e, l, sessions); err != nil {
 			return e, err
 		}
 	}
 	if e.State == Stated {
-		if e, err = r.destroy(ctx, e, sessions); err != nil {
+		if e, err = r.destroy(ctx, e, l, sessions); err != nil {
 			return e, err
 		}
 	}
@@ -301,14 +317,17 @@ func (r *Retention) finish(ctx context.Context, e Erasure) (Erasure, error) {
 
 // state notes the rows, and then destroys the keys and queues the statement. The holds are looked at again in
 // that transaction: afterwards there is no way back.
-func (r *Retention) state(ctx context.Context, e Erasure, sessions []string) (Erasure, error) {
+func (r *Retention) state(ctx context.Context, e Erasure, l lease, sessions []string) (Erasure, error) {
 	rows := r.o.Record.Erasable
 	if e.Kind == Swept {
 		rows = r.o.Record.Standing
 	}
 	var some []warehouse.Erased
 	put := func() error {
-		err := r.o.Record.PutErased(ctx, some)
+		err := l.keep(ctx)
+		if err == nil {
+			err = r.o.Record.PutErased(ctx, some)
+		}
 		some = some[:0]
 		return err
 	}
@@ -336,12 +355,12 @@ func (r *Retention) state(ctx context.Context, e Erasure, sessions []string) (Er
 	ctx = identity.With(ctx, identity.Principal{ID: e.By}) // whoever goes on acts for whoever began
 	err = r.db.Write(ctx, func(tx *store.Tx) error {
 		// The row is written first: that locks it on both engines.
-		res, err := tx.ExecContext(ctx, `UPDATE retention_erasures SET state = $1 WHERE id = $2 AND state = $3`, string(Stated), e.ID, string(Begun))
+		res, err := tx.ExecContext(ctx, `UPDATE retention_erasures SET state = $1 WHERE id = $2 AND state = $3 AND owner = $4`, string(Stated), e.ID, string(Begun), l.owner)
 		if err != nil {
 			return err
 		}
 		if n, err := res.RowsAffected(); err != nil || n == 0 {
-			return errors.Join(err, errOthers)
+			return cmp.Or(err, error(&busy{e.ID}))
 		}
 		g, err := r.grip(ctx, tx)
 		if err != nil {
@@ -380,12 +399,9 @@ func (r *Retention) state(ctx context.Context, e Erasure, sessions []string) (Er
 		_, err = tx.ExecContext(ctx, `UPDATE retention_erasures SET places = $1, keys = $2, root = $3 WHERE id = $4`, e.Rows, e.Keys, e.Root, e.ID)
 		return err
 	})
-	if errors.Is(err, errOthers) {
-		return r.read(ctx, e.ID)
-	}
 	var held *Held
 	if errors.As(err, &held) {
-		return e, errors.Join(err, r.withdraw(ctx, e))
+		return e, errors.Join(err, r.withdraw(ctx, e, l))
 	}
 	if err != nil {
 		return e, fmt.Errorf("state an erasure: %w", err)
@@ -395,11 +411,15 @@ func (r *Retention) state(ctx context.Context, e Erasure, sessions []string) (Er
 }
 
 // withdraw gives up an erasure of which nothing was destroyed: whoever wants it asks again once the hold is lifted.
-func (r *Retention) withdraw(ctx context.Context, e Erasure) error {
-	if err := r.o.Record.Withdraw(ctx, e.ID); err != nil {
+func (r *Retention) withdraw(ctx context.Context, e Erasure, l lease) error {
+	err := l.keep(ctx)
+	if err == nil {
+		err = r.o.Record.Withdraw(ctx, e.ID)
+	}
+	if err != nil {
 		return err
 	}
-	err := r.db.Write(ctx, func(tx *store.Tx) error {
+	err = r.db.Write(ctx, func(tx *store.Tx) error {
 		if _, err := tx.ExecContext(ctx, `DELETE FROM retention_sessions WHERE erasure = $1`, e.ID); err != nil {
 			return err
 		}
@@ -411,9 +431,6 @@ func (r *Retention) withdraw(ctx context.Context, e Erasure) error {
 	}
 	return nil
 }
-
-// errOthers says that somebody else stated an erasure at the same moment; the rest may be done twice.
-var errOthers = errors.New("it was stated already")
 
 func (r *Retention) read(ctx context.Context, id string) (e Erasure, err error) {
 	err = r.db.Read(ctx, func(tx *store.Tx) error {
@@ -429,18 +446,33 @@ func (r *Retention) read(ctx context.Context, id string) (e Erasure, err error) 
 	return e, err
 }
 
+// Unfinished reports whether an erasure was begun and is not done.
+func Unfinished(ctx context.Context, tx *store.Tx, id string) (bool, error) {
+	var n int
+	if err := tx.QueryRowContext(ctx, `SELECT count(*) FROM retention_erasures WHERE id = $1 AND state <> 'done'`, id).Scan(&n); err != nil {
+		return false, fmt.Errorf("read erasure %s: %w", id, err)
+	}
+	return n > 0, nil
+}
+
 // rowsAtOnce is how many rows one insert notes.
 const rowsAtOnce = 10_000
 
 // destroy destroys what the statement speaks of.
-func (r *Retention) destroy(ctx context.Context, e Erasure, sessions []string) (Erasure, error) {
-	var err error
+func (r *Retention) destroy(ctx context.Context, e Erasure, l lease, sessions []string) (Erasure, error) {
+	rows, people := r.o.Record.Blank, r.o.Record.Forget
 	if e.Kind == Swept {
-		if err = r.o.Record.Drop(ctx, e.ID); err == nil {
-			err = r.o.Record.DropSessions(ctx, e.Tenant, sessions)
-		}
-	} else if err = r.o.Record.Blank(ctx, e.ID); err == nil {
-		err = r.o.Record.Forget(ctx, e.Tenant, sessions)
+		rows, people = r.o.Record.Drop, r.o.Record.DropSessions
+	}
+	err := l.keep(ctx)
+	if err == nil {
+		err = rows(ctx, e.ID)
+	}
+	if err == nil {
+		err = l.keep(ctx)
+	}
+	if err == nil {
+		err = people(ctx, e.Tenant, sessions)
 	}
 	if err != nil {
 		return e, fmt.Errorf("destroy what was erased: %w", err)

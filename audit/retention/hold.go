@@ -177,7 +177,9 @@ type HoldQuery struct {
 	Cursor                    string
 }
 
-// Holds lists holds that the principal in ctx may know of, newest first; next is "" on the last page.
+// Holds lists holds that the principal in ctx may know of, newest first; next is "" on the last page. Of those
+// that they could not place, because they see some tenants or business lines only, it says that something is
+// held, and neither what nor why: the session or customer may be another line's.
 func (r *Retention) Holds(ctx context.Context, q HoldQuery) (out []Hold, next string, err error) {
 	who, err := actor(ctx)
 	if err != nil {
@@ -199,6 +201,9 @@ func (r *Retention) Holds(ctx context.Context, q HoldQuery) (out []Hold, next st
 			if len(out) == q.Limit {
 				next = holdCursor(out[len(out)-1])
 				return nil
+			}
+			if !r.reaches(who, h.Tenant) {
+				h.Subject, h.Reason, h.Lifted = "", "", ""
 			}
 			out = append(out, h)
 		}

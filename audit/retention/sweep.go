@@ -71,7 +71,9 @@ func (r *Retention) Resume(ctx context.Context, since time.Time) error {
 	var faults []error
 	for _, e := range unfinished {
 		var held *Held
+		var others *busy
 		switch _, err := r.finish(ctx, e); {
+		case errors.As(err, &others): // and ends it
 		case errors.As(err, &held):
 			r.log.InfoContext(ctx, "an erasure was given up for a hold", "erasure", e.ID, "hold", held.Hold.ID)
 		case err != nil:
@@ -192,13 +194,27 @@ func (r *Retention) sweep(ctx context.Context, age warehouse.Age, d *Due, dry bo
 	}
 	for after, more := "", true; more; {
 		var g grip
-		if err := r.db.Read(ctx, func(tx *store.Tx) (err error) { g, err = r.grip(ctx, tx); return err }); err != nil {
+		going := map[string]bool{} // sessions that another erasure has in hand: it ends by itself
+		err := r.db.Read(ctx, func(tx *store.Tx) (err error) {
+			if g, err = r.grip(ctx, tx); err != nil {
+				return err
+			}
+			ids, err := sessionsOf(ctx, tx, `SELECT s.session_id FROM retention_sessions s JOIN retention_erasures e ON e.id = s.erasure WHERE e.tenant = $1 AND e.state <> 'done'`, age.Tenant)
+			for _, id := range ids {
+				going[id] = true
+			}
+			return err
+		})
+		if err != nil {
 			return err
 		}
 		var sessions []string
 		n := 0
-		err := r.o.Record.Over(ctx, age, d.Before.UnixMilli(), after, sessionsAtOnce, func(session, customer string) error {
+		err = r.o.Record.Over(ctx, age, d.Before.UnixMilli(), after, sessionsAtOnce, func(session, customer string) error {
 			n, after = n+1, session
+			if going[session] {
+				return nil
+			}
 			person := ""
 			if customer != "" {
 				person = r.person(age.Tenant, customer)

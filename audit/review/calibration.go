@@ -62,6 +62,9 @@ func (r *Reviews) Calibrate(ctx context.Context, n NewSet) (Set, error) {
 	if err != nil {
 		return Set{}, err
 	}
+	if len(who.Lines) > 0 {
+		return Set{}, fault("task_ids", "a calibration set is of a whole tenant, and you see only some of its business lines; ask somebody who sees them all")
+	}
 	var faults Faults
 	if n.Name == "" {
 		faults.add("name", "give the set a name")
@@ -197,7 +200,7 @@ func expertsAnswer(ctx context.Context, tx *store.Tx, t Task) (*Verdict, error) 
 	return nil, fmt.Errorf("review %s: its calibration set %s has no answer for it", t.ID, t.SetID)
 }
 
-// Set returns a calibration with its results, for whoever may oversee its tenant.
+// Set returns a calibration with its results, for whoever may oversee its tenant, all lines of it.
 func (r *Reviews) Set(ctx context.Context, id string) (s Set, err error) {
 	who, err := r.person(ctx)
 	if err != nil {
@@ -207,7 +210,7 @@ func (r *Reviews) Set(ctx context.Context, id string) (s Set, err error) {
 		var at int64
 		err := tx.QueryRowContext(ctx, `SELECT s.id, s.tenant, s.name, s.maker, s.at_ms, (SELECT count(*) FROM review_set_answers a WHERE a.set_id = s.id) FROM review_sets s WHERE s.id = $1`, id).
 			Scan(&s.ID, &s.Tenant, &s.Name, &s.Maker, &at, &s.Size)
-		if errors.Is(err, sql.ErrNoRows) || err == nil && !who.Sees(s.Tenant) {
+		if errors.Is(err, sql.ErrNoRows) || err == nil && (!who.Sees(s.Tenant) || len(who.Lines) > 0) {
 			return fmt.Errorf("%w: no calibration set %s", ErrNotFound, id)
 		}
 		if err != nil {
@@ -236,9 +239,12 @@ func (r *Reviews) Sets(ctx context.Context, tenant string) (out []Set, err error
 		return nil, err
 	}
 	var ids []string
+	if len(who.Lines) > 0 {
+		return nil, nil // a set is of a tenant's reviews, of whichever lines
+	}
 	err = r.db.Read(ctx, func(tx *store.Tx) (err error) {
 		var w where
-		w.in("tenant", who.Tenants) // a set is of a tenant, not of a business line
+		w.in("tenant", who.Tenants)
 		w.equal("tenant", tenant)
 		ids, err = collect(ctx, tx, scanText, `SELECT id FROM review_sets`+w.clause()+` ORDER BY at_ms DESC, id LIMIT 20`, w.args...)
 		return err

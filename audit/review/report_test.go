@@ -3,9 +3,11 @@ package review_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -194,6 +196,30 @@ func TestTheReportSaysHowFarPeopleAgree(t *testing.T) {
 	}
 	if !slices.Equal(rows, read()) {
 		t.Error("the same report says something else the second time")
+	}
+}
+
+func TestWhoeverSeesSomeLinesOnlyHasNothingToDoWithSets(t *testing.T) {
+	d := open(t, t.TempDir()+"/state.db", nil)
+	ids := d.open(sample("s-1"))
+	d.answerAll("li", ids, 0, nil)
+	d.pass(73 * time.Hour)
+	d.sweep()
+	set := review.NewSet{Name: "十月", Tasks: ids, Inspectors: []string{"wang"}}
+	made, err := d.Calibrate(d.as("zhao", identity.Supervisor), set)
+	if err != nil {
+		t.Fatal(err)
+	}
+	bound := identity.With(t.Context(), identity.Principal{ID: "qian", Roles: []identity.Role{identity.Supervisor}, Lines: []string{"宽带", "loans", "cards"}})
+	if sets, err := d.Sets(bound, ""); err != nil || len(sets) != 0 {
+		t.Errorf("lists %+v, %v", sets, err)
+	}
+	if _, err := d.Set(bound, made.ID); !errors.Is(err, review.ErrNotFound) {
+		t.Errorf("reads: %v", err)
+	}
+	set.Name = "另一组"
+	if _, err := d.Calibrate(bound, set); !strings.Contains(refused(err), "only some of its business lines") {
+		t.Errorf("makes: %v", err)
 	}
 }
 

@@ -116,6 +116,12 @@ func printReport(r *fsck.Report) {
 	n := r.Checked
 	fmt.Printf("Checked %d interactions (%d erased), %d rejects, %d findings in %d versions, %d seals of %d partitions (%d superseded, %d past retention), %d entries of the evidence log in %d files, %d copies of them, %d entries of the journal, %d time stamps\n",
 		n.Interactions, n.Erased, n.Rejects, n.Findings, n.Versions, n.Seals, n.Partitions, n.Superseded, n.Aged, n.Entries, n.Files, n.Copies, n.Journal, n.Stamps)
+	if n.Erasing > 0 {
+		fmt.Printf("Being erased, and not in the log yet: %d interactions\n", n.Erasing)
+	}
+	if n.Unsealed > 0 {
+		fmt.Printf("Not sealed yet, behind the newest seal: %d rows\n", n.Unsealed)
+	}
 	for _, what := range r.Unchecked {
 		fmt.Printf("Not checked: %s\n", what)
 	}

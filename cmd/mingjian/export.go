@@ -28,9 +28,9 @@ import (
 const exportsDir = "exports"
 
 // packages makes packages in the background for whoever asks the service.
-func (a auditService) packages(ctx context.Context) (*export.Exports, error) {
+func (a auditService) packages(ctx context.Context, accounts export.Accounts) (*export.Exports, error) {
 	return export.New(ctx, export.Options{
-		Store: a.db, Dir: filepath.Join(a.dir, exportsDir), Log: a.log,
+		Store: a.db, Dir: filepath.Join(a.dir, exportsDir), Accounts: accounts, Log: a.log,
 		Make: func(ctx context.Context, w io.Writer, r export.Request, progress func(export.Progress)) (*export.Made, error) {
 			sources, err := packageSources(a.dir, a.record, a.db, a.keys)
 			if err != nil {
@@ -72,7 +72,7 @@ type exportCommand struct {
 }
 
 func (*exportCommand) Help() string {
-	return "The package is a zip file with every interaction and finding of the tenant and the period, the seals and the evidence log's proofs over them, the rules as they were, what people decided, and a report to read. 'mingjian verify FILE' checks it without any system. The same command at the same --at gives the same bytes. It works beside a running system and without one, and is journalled.\n\nExample:\n  mingjian export --tenant acme --from 2026-10-01 --to 2026-10-31 --out acme-october.zip"
+	return "The package is a zip file with every interaction and finding of the tenant and the period, the seals and the evidence log's proofs over them, the rules as they were, what people decided, and a report to read. 'mingjian verify FILE' checks it without any system. The same command at the same --at gives the same bytes, until something of what it covers is erased. It takes its data from the running system; without one, --clickhouse says where the record is and --store where the workflow store, the keys and the evidence log are. It is journalled.\n\nExample:\n  mingjian export --tenant acme --from 2026-10-01 --to 2026-10-31 --out acme-october.zip"
 }
 
 // written is what --json prints.

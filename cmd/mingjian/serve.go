@@ -144,11 +144,11 @@ func (a auditService) start(ctx context.Context, group *errgroup.Group) (invited
 	}
 	invited = first(cmp.Or(a.signing.ConsoleURL, "http://"+a.listener.Addr().String()), link, needed)
 	people := identity.First{signIn.Tokens, signIn}
-	if identity.Loopback(a.listener.Addr().String()) {
+	if a.signing.local(a.listener.Addr().String()) {
 		people = append(people, identity.LocalReader{Accounts: signIn.Accounts})
 	}
 	producer := intake.NewProducer(a.brokers, collector.InteractionsTopic)
-	packages, err := a.packages(ctx)
+	packages, err := a.packages(ctx, signIn.Accounts)
 	if err != nil {
 		return "", err
 	}

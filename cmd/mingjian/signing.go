@@ -42,6 +42,12 @@ func (s *signing) Validate() error {
 	return nil
 }
 
+// local says whether who sits at the machine may look without signing in. A console with an address of its own
+// stands behind a proxy, which comes from this machine for everybody.
+func (s *signing) local(listener string) bool {
+	return s.ConsoleURL == "" && identity.Loopback(listener)
+}
+
 // provider is where people sign in; nil where they do it here.
 func (s *signing) provider() (*identity.ProviderOptions, error) {
 	if s.OIDCIssuer == "" {

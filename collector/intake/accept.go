@@ -22,17 +22,24 @@ type Receipt struct {
 type Refusal struct {
 	Index   int    // place in the request, from 0
 	EventID string // as far as one can be read
-	Reason  string // one of event.Reason, for counting
+	Reason  string // one of event.Reason, or NotAllowed, for counting
 	Detail  string // a sentence for a person
 	TooBig  bool   // larger than the broker takes
 }
+
+// NotAllowed is the reason of events that whoever sends them may not write. It is of this door alone: what
+// is in the stream has no sender.
+const NotAllowed event.Reason = "not_allowed"
 
 // Accept reads a request's body (an object, a list, or one event per line) and puts each event into
 // the stream; it returns when all are there to stay. Items that are no events stand in the receipt
 // with their reason, and the others go on. It fails as a whole, with nothing sent, with
 // ErrUnreadable or with the body's own error (such as *http.MaxBytesError: bounding the body, which is
 // held in memory, is the caller's part); and with ErrAway, after which some may have been sent.
-func (p *Producer) Accept(ctx context.Context, body io.Reader, contentType string) (Receipt, error) {
+//
+// allowed is asked about every event with the tenant and the business line that it names ("" for none),
+// and says why whoever sends may not write there, or "". A nil one allows all.
+func (p *Producer) Accept(ctx context.Context, body io.Reader, contentType string, allowed func(tenant, line string) string) (Receipt, error) {
 	var receipt Receipt
 	var l pile
 	var indexes []int
@@ -51,6 +58,12 @@ func (p *Producer) Accept(ctx context.Context, body io.Reader, contentType strin
 		if bad != nil {
 			refuse(bad.Reason, bad.Detail)
 			return nil
+		}
+		if allowed != nil {
+			if why := allowed(e.Tenant, e.BusinessLine); why != "" {
+				refuse(NotAllowed, why)
+				return nil
+			}
 		}
 		key := []byte(e.SessionID)
 		if err := checkSize(key, it.value); err != nil {

@@ -24,6 +24,7 @@ type Whole interface {
 	Snapshots(ctx context.Context, topic string, ids []string) ([]warehouse.Snapshot, error)
 	Progress(ctx context.Context, topic string) (map[int]warehouse.Seal, error)
 	Policies(ctx context.Context, revision string) (warehouse.Policies, bool, error)
+	GoneAt(ctx context.Context, topic string, partition int, offset int64) (bool, error)
 }
 
 // AuditQuery says what to audit. Topic, Sealed and Now must be given.

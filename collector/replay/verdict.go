@@ -104,7 +104,13 @@ func (a *audit) judge(ctx context.Context, w *warehouse.Whole, sealed map[int]wa
 		return v, nil
 	}
 	if n, knows := len(events.Events), state.Count(); n < knows {
-		if v.aged = s.Opened < warehouse.RetainedSince(time.UnixMilli(a.q.Now)).UnixMilli(); !v.aged {
+		v.aged = s.Opened < warehouse.RetainedSince(time.UnixMilli(a.q.Now)).UnixMilli()
+		if !v.aged && n == 0 { // a sweep deletes rows first, and the session last
+			if v.aged, err = a.record.GoneAt(ctx, a.q.Topic, s.Partition, s.LastOffset); err != nil {
+				return v, err
+			}
+		}
+		if !v.aged {
 			fault("", "its snapshot knows %d events, and the record has %d of them", knows, n)
 		}
 		return v, nil

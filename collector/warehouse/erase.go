@@ -106,7 +106,7 @@ func (s *Store) ErasedBy(ctx context.Context, erasure string, each func(Erased) 
 func (s *Store) gone(ctx context.Context, topic string, partition int, first, last int64, each func(*Interaction) error) error {
 	const at = "topic = {topic:String} AND partition = {partition:Int64} AND offset BETWEEN {first:Int64} AND {last:Int64}"
 	return s.each(ctx, "read what is over", "SELECT tenant, offset, toUnixTimestamp64Milli(at), leaf FROM erasures FINAL WHERE "+at+
-		" AND gone AND offset NOT IN (SELECT offset FROM interactions FINAL WHERE "+at+")",
+		" AND gone AND offset NOT IN (SELECT offset FROM interactions FINAL WHERE "+at+") ORDER BY offset, erasure LIMIT 1 BY offset", // two sweeps may have noted it
 		[]any{
 			clickhouse.Named("topic", topic), clickhouse.Named("partition", int64(partition)),
 			clickhouse.Named("first", first), clickhouse.Named("last", last),
@@ -117,6 +117,13 @@ func (s *Store) gone(ctx context.Context, topic string, partition int, first, la
 			}
 			return each(&r)
 		})
+}
+
+// GoneAt reports whether an erasure says of an offset that its row was deleted because its time was over. Whether
+// it may say so is for the evidence to prove.
+func (s *Store) GoneAt(ctx context.Context, topic string, partition int, offset int64) (is bool, err error) {
+	err = s.gone(ctx, topic, partition, offset, offset, func(*Interaction) error { is = true; return nil })
+	return is, err
 }
 
 // placesErased are the rows of an erasure, whatever version and under whatever tenant they lie.

@@ -165,7 +165,8 @@ func (s *Store) SealedFindings(ctx context.Context, only []string, each func(*Se
 }
 
 // LostFinding is a finding of which seals close a newer version than is stored, while its session still has
-// rows: what was past its time goes with them.
+// rows from before that seal: what was past its time goes with them, and a session that was imported again since
+// begins its findings anew, with rows behind the seal.
 type LostFinding struct {
 	ID, Tenant, SessionID, Rule string
 	Version                     int64           // the newest that a seal closes
@@ -176,8 +177,12 @@ type LostFinding struct {
 // LostFindings streams them.
 func (s *Store) LostFindings(ctx context.Context, each func(*LostFinding) error) error {
 	const query = "SELECT v.finding_id, v.tenant, v.session_id, v.rule, v.newest, f.stored, v.written FROM (" +
-		"SELECT finding_id, any(toString(tenant)) AS tenant, any(session_id) AS session_id, any(toString(rule)) AS rule, max(version) AS newest, toUnixTimestamp64Milli(max(recorded_at)) AS written FROM " + closedVersions + " GROUP BY finding_id) AS v " +
-		"LEFT ANY JOIN (SELECT finding_id, max(version) AS stored FROM findings GROUP BY finding_id) AS f ON v.finding_id = f.finding_id WHERE v.newest > f.stored AND v.session_id IN (SELECT session_id FROM interactions)"
+		"SELECT finding_id, any(toString(n.tenant)) AS tenant, any(n.session_id) AS session_id, any(toString(n.rule)) AS rule, max(n.version) AS newest, toUnixTimestamp64Milli(max(n.recorded_at)) AS written, " +
+		"argMax(toString(n.topic), n.version) AS in_topic, argMax(n.partition, n.version) AS in_partition, argMax(s.last_offset, n.version) AS until " +
+		"FROM finding_versions AS n LEFT ANY JOIN (SELECT id, last_offset FROM seals) AS s ON n.seal = s.id WHERE s.id != '' GROUP BY finding_id) AS v " +
+		"LEFT ANY JOIN (SELECT finding_id, max(version) AS stored FROM findings GROUP BY finding_id) AS f ON v.finding_id = f.finding_id " +
+		"LEFT ANY JOIN (SELECT toString(topic) AS at_topic, partition AS at_partition, session_id, min(offset) AS oldest FROM interactions GROUP BY at_topic, at_partition, session_id) AS i " +
+		"ON i.session_id = v.session_id AND i.at_topic = v.in_topic AND i.at_partition = v.in_partition WHERE v.newest > f.stored AND i.session_id != '' AND i.oldest <= v.until"
 	return s.stream(ctx, "lost findings", query, nil, func(rows driver.Rows) error {
 		var l LostFinding
 		if err := rows.Scan(&l.ID, &l.Tenant, &l.SessionID, &l.Rule, &l.Version, &l.Stored, &l.SealedAt); err != nil {

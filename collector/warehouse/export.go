@@ -3,11 +3,13 @@ package warehouse
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/ClickHouse/clickhouse-go/v2"
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 
+	"mingjian/collector/event"
 	"mingjian/policies"
 )
 
@@ -270,16 +272,53 @@ ORDER BY session_id`, []any{
 	})
 }
 
+// statedErasures are those that the evidence log states: their entries' keys are this prefix and the id
+// (package audit/retention).
+const statedErasures = "(SELECT substring(key, length('erasure:') + 1) FROM log_entries WHERE type IN ('person.erased', 'retention.swept'))"
+
 // ErasedAt streams what was erased, or is gone, at a span of offsets and was sealed in a tenant's group, in the
-// order of offsets.
+// order of offsets. Of several erasures that name a row those come first that the log states. What only an
+// erasure names that the log does not state, and stands with its contents, was not erased: it was begun, and is not among them.
 func (s *Store) ErasedAt(ctx context.Context, topic, tenant string, span SealSpan, each func(Erased) error) error {
-	return s.each(ctx, "read what was erased", `SELECT erasure, offset, at, leaf, gone FROM erasures FINAL
-WHERE topic = {topic:String} AND partition = {partition:Int64} AND offset BETWEEN {first:Int64} AND {last:Int64} AND tenant = {tenant:String}
-ORDER BY offset, erasure`, span.args(topic, clickhouse.Named("tenant", tenant)), func(rows driver.Rows) error {
+	const at = "topic = {topic:String} AND partition = {partition:Int64} AND offset BETWEEN {first:Int64} AND {last:Int64}"
+	var all []Erased
+	stated := map[int64]bool{}
+	var doubtful []int64
+	err := s.each(ctx, "read what was erased", "SELECT erasure, offset, at, leaf, gone, erasure IN "+statedErasures+` AS stated FROM erasures FINAL
+WHERE `+at+` AND tenant = {tenant:String} ORDER BY offset, stated DESC, erasure`, span.args(topic, clickhouse.Named("tenant", tenant)), func(rows driver.Rows) error {
 		e := Erased{Tenant: tenant, Topic: topic, Partition: span.Partition}
-		if err := rows.Scan(&e.Erasure, &e.Offset, &e.At, &e.Leaf, &e.Gone); err != nil {
+		var is uint8
+		if err := rows.Scan(&e.Erasure, &e.Offset, &e.At, &e.Leaf, &e.Gone, &is); err != nil {
 			return err
 		}
-		return each(e)
+		if stated[e.Offset] = stated[e.Offset] || is == 1; !stated[e.Offset] {
+			doubtful = append(doubtful, e.Offset)
+		}
+		all = append(all, e)
+		return nil
 	})
+	if err != nil {
+		return err
+	}
+	stands := map[int64]bool{}
+	for part := range slices.Chunk(doubtful, idsPerQuery) {
+		if err := s.each(ctx, "read what was erased", "SELECT DISTINCT offset FROM interactions FINAL WHERE "+at+" AND offset IN {offsets:Array(Int64)} AND NOT has(flags, {flag:String})",
+			span.args(topic, clickhouse.Named("offsets", part), clickhouse.Named("flag", event.FlagErased)), func(rows driver.Rows) error {
+				var offset int64
+				err := rows.Scan(&offset)
+				stands[offset] = true
+				return err
+			}); err != nil {
+			return err
+		}
+	}
+	for _, e := range all {
+		if stands[e.Offset] {
+			continue
+		}
+		if err := each(e); err != nil {
+			return err
+		}
+	}
+	return nil
 }

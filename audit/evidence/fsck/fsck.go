@@ -69,7 +69,9 @@ func (f Fault) String() string { return f.Part + ": " + f.Where + ": " + f.What 
 // Counts are what was checked.
 type Counts struct {
 	Interactions int64  `json:"interactions"`
-	Erased       int64  `json:"erased"` // of these
+	Erased       int64  `json:"erased"`   // of these
+	Erasing      int64  `json:"erasing"`  // of these: an erasure was begun that the log does not state yet
+	Unsealed     int64  `json:"unsealed"` // of these and of rejects: behind the newest seal, and covered by none yet
 	Rejects      int64  `json:"rejects"`
 	Versions     int64  `json:"finding_versions"`
 	Findings     int64  `json:"findings"`
@@ -101,7 +103,7 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 	if o.Patience == 0 {
 		o.Patience = DefaultPatience
 	}
-	c := &check{Options: o, report: &Report{Faults: []Fault{}, Unchecked: []string{}}}
+	c := &check{Options: o, report: &Report{Faults: []Fault{}, Unchecked: []string{}}, blank: map[string]*blanked{}}
 	type step struct {
 		what string
 		do   func(context.Context) error
@@ -129,6 +131,7 @@ type check struct {
 	Options
 	report  *Report
 	log     entries
+	blank   map[string]*blanked                      // rows without contents, by what names them
 	waiting []func(context.Context) ([]Fault, error) // what may be on its way
 }
 

@@ -480,8 +480,9 @@ func (c *check) compareVersions(of warehouse.Partition, l *link, s *sealed.Seal,
 	}
 }
 
-// unsealed looks at rows behind the newest seal. A collector writes rows before their seal; until then
-// nothing covers them.
+// unsealed looks at rows behind the newest seal. A collector writes rows before their seal; until then, or until
+// one goes on after a crash, nothing covers them. Where a seal begins behind them, none will, nor where the
+// partition never had any.
 func (c *check) unsealed(ctx context.Context, p warehouse.Partition, from int64) error {
 	var behind []place
 	put := func(at place) error {
@@ -496,19 +497,31 @@ func (c *check) unsealed(ctx context.Context, p warehouse.Partition, from int64)
 		return err
 	}
 	c.later(func(ctx context.Context) (faults []Fault, err error) {
-		end := from
+		end, begins, first := from, int64(math.MinInt64), from == math.MinInt64
 		if err := c.Record.SealHeaders(ctx, p, from, math.MaxInt64, func(s *warehouse.Seal) error {
-			if h, err := sealed.Header(s); err == nil && h.ID() == s.ID && s.First <= end {
-				end = max(end, s.Last+1)
+			h, err := sealed.Header(s)
+			if err != nil || h.ID() != s.ID {
+				return nil
+			}
+			if begins = max(begins, s.First); first || s.First <= end {
+				end, first = max(end, s.Last+1), false
 			}
 			return nil
 		}); err != nil {
 			return nil, err
 		}
+		unsealed := int64(0)
 		for i := range behind {
-			if b := &behind[i]; b.offset >= end {
+			switch b := &behind[i]; {
+			case b.offset < end:
+			case b.offset < begins || first:
 				faults = append(faults, Fault{b.part(), b.where(p), "no seal has its offset: it came past the collectors, or one was stopped before it sealed it and none has gone on"})
+			default:
+				unsealed++
 			}
+		}
+		if len(faults) == 0 {
+			c.report.Checked.Unsealed += unsealed
 		}
 		return faults, nil
 	})

@@ -4,9 +4,11 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"mingjian/audit/evidence"
+	"mingjian/audit/retention"
 	"mingjian/audit/store"
 	"mingjian/collector/seal"
 	"mingjian/collector/sealed"
@@ -77,25 +79,60 @@ type erasureEntry struct {
 	Root    *seal.Hash `json:"leaves_root"` // over the leaves by topic, partition and offset
 }
 
+// blanked are rows whose contents are gone, and which the same erasures name.
+type blanked struct {
+	by    []string
+	rows  int
+	first string // the first of them
+}
+
+// unfinished reports whether the workflow store has an erasure that was begun and is not done: whoever was at it
+// is still, or was killed, and the service ends it. What it names stands until the log states it.
+func (c *check) unfinished(ctx context.Context, id string) (is bool) {
+	if c.Store == nil {
+		return false
+	}
+	err := c.Store.Read(ctx, func(tx *store.Tx) (err error) {
+		is, err = retention.Unfinished(ctx, tx, id)
+		return err
+	})
+	return err == nil && is // a store without erasures has begun none
+}
+
 // noted compares the erased rows at some offsets with what was noted of erasures there.
 func (c *check) noted(ctx context.Context, p warehouse.Partition, rows []place, from, last int64) error {
 	if len(rows) == 0 {
 		return nil
 	}
-	leaves := map[int64][]string{}
+	type note struct{ leaf, erasure string }
+	notes := map[int64][]note{}
 	if err := c.Record.ErasedBetween(ctx, p, from, last, func(e *warehouse.Erased) error {
-		leaves[e.Offset] = append(leaves[e.Offset], e.Leaf)
+		notes[e.Offset] = append(notes[e.Offset], note{e.Leaf, e.Erasure})
 		return nil
 	}); err != nil {
 		return err
 	}
 	for i := range rows {
 		r := &rows[i]
-		switch list := leaves[r.offset]; {
-		case len(list) == 0:
+		var by []string
+		for _, n := range notes[r.offset] {
+			if n.leaf == string(r.stored[:]) {
+				by = append(by, n.erasure)
+			}
+		}
+		switch {
+		case len(notes[r.offset]) == 0:
 			c.fault("interactions", r.where(p), "its contents are gone, and no erasure names it")
-		case !slices.Contains(list, string(r.stored[:])):
+		case len(by) == 0:
 			c.fault("interactions", r.where(p), "its contents are gone, and the erasure that names it has another leaf")
+		default:
+			slices.Sort(by)
+			by = slices.Compact(by)
+			key := strings.Join(by, " ")
+			if c.blank[key] == nil {
+				c.blank[key] = &blanked{by: by, first: r.where(p)}
+			}
+			c.blank[key].rows++
 		}
 	}
 	return nil
@@ -129,11 +166,23 @@ func (c *check) checkErasures(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	for _, b := range c.blank {
+		c.later(func(context.Context) ([]Fault, error) {
+			for _, id := range b.by {
+				if _, ok := c.log.erasures[id]; ok {
+					return nil, nil
+				}
+			}
+			return []Fault{{"interactions", b.first, fmt.Sprintf("its contents are gone, and the log states no erasure that names it (nor %d more)", b.rows-1)}}, nil
+		})
+	}
 	for id, s := range found {
 		root := s.tree.Root()
-		c.later(func(context.Context) ([]Fault, error) {
+		c.later(func(ctx context.Context) ([]Fault, error) {
 			e, ok := c.log.erasures[id]
 			switch {
+			case !ok && c.unfinished(ctx, id):
+				c.report.Checked.Erasing += int64(s.rows)
 			case !ok:
 				return []Fault{{"erasures", "erasure " + id, "the log does not have it"}}, nil
 			case *e.Root != root:

@@ -19,8 +19,8 @@
 // the checkpoint. The header's tenants_root is over the blinded list of its groups, and the package's blinding
 // key opens the tenant's own: where a list has no blind of the tenant's, the seal holds nothing of it. The
 // group's roots are over the rows and findings of the package, whose every leaf is there or stands in a skipped
-// run. Headers form one chain by their field previous and their offsets have no gaps, so that no batch is
-// missing between the first and the last.
+// run. Headers form one chain by their field previous, so that no batch is missing between the first and
+// the last; a gap in the offsets of a whole chain is messages that the broker lost before they were read.
 //
 // Nor is one missing before the first or behind the last. The first seal of a partition follows none, or was
 // sealed more than Ahead before the period begins, when no interaction of the period could have been taken
@@ -31,8 +31,9 @@
 //
 // What is complete: every row of the tenant whose ts lies in the period and that was recorded by the moment
 // that the manifest names. A group is in the package with all its rows where its first_at and last_at reach
-// into the period; of other groups it may have the rows of conversations that cross the period's border, so
-// that conversations are whole. Where the scope is narrower (jurisdictions, rules, sessions) the rows of it are proven,
+// into the period, but that of rows outside of it, whose conversations do not reach into it, only the moment is
+// there; of other groups it may have the rows of conversations that cross the period's border, so that
+// conversations are whole. Where the scope is narrower (jurisdictions, rules, sessions) the rows of it are proven,
 // and that there are no others is not: the manifest says so, and so does whoever verifies.
 package dossier
 
@@ -153,7 +154,16 @@ type Row struct {
 	Commitment seal.Hash      `json:"commitment,omitzero"` // of the encrypted original; zero where there is none
 	Entry      jsontext.Value `json:"entry,omitzero"`      // seal.Entry
 	Erased     *Erased        `json:"erased,omitempty"`
+	Outside    *Outside       `json:"outside,omitempty"`
 	Salt       string         `json:"salt,omitzero"` // hex
+}
+
+// Outside is what is shown of a row outside of the period whose conversation does not reach into it: that it
+// lies outside, which its leaf proves (seal.MomentLeaf), and nothing else.
+type Outside struct {
+	Offset int64     `json:"offset"`
+	At     int64     `json:"at"` // Unix milliseconds
+	Digest seal.Hash `json:"digest"`
 }
 
 // Erased is what is left of a row that was erased or whose time of keeping was over.

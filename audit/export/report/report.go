@@ -36,7 +36,8 @@ type Report struct {
 	Rules                                 int // that looked
 	Days                                  []Day
 	Clauses                               []Clause // with findings
-	Quiet                                 []Clause // without
+	Quiet                                 []Clause // without, of those that conversations were judged by
+	Idle                                  []Idle   // clauses that no conversation was judged by
 	Unchecked                             []Unchecked
 	Notes                                 []Text // what else a reader should know that was not checked
 
@@ -82,13 +83,28 @@ type Clause struct {
 	Examples                           []Example
 }
 
+// Name is what a clause is called: its instrument and its article, once where the instrument names it.
+func (c Clause) Name() string {
+	if len(c.Article) > 3 && strings.Contains(c.Instrument, c.Article) { // three characters may stand there by chance
+		return c.Instrument
+	}
+	return strings.TrimSpace(c.Instrument + " " + c.Article)
+}
+
+// Idle are clauses that no conversation of the package was judged by, and why.
+type Idle struct {
+	Why     Text
+	Clauses []Clause
+}
+
 // Rule is one that a clause is checked by.
 type Rule struct {
 	ID            string
 	Title, Remedy Text
 	Severity      string
 	Findings      int
-	NotAssessed   int // sessions
+	Judged        int // sessions where the clause holds
+	NotAssessed   int // of those sessions, that it could not judge
 	Precision     *estimate.Estimate
 }
 
@@ -102,7 +118,7 @@ type Status struct {
 type Unchecked struct {
 	Rule     string
 	Title    Text
-	Reason   string
+	Reason   Text
 	Sessions int
 }
 
@@ -147,15 +163,17 @@ type Line struct {
 	Role, Kind, Text string
 	Label            string // the mark that said that it was made by AI
 	Speech, Erased   bool
-	Cut              int // events that were left out in front of it
+	NewDay           bool // it is the first of its day
+	Cut              int  // events that were left out in front of it
 	Remarks          []Remark
 }
 
 // Remark is what a rule says of a line.
 type Remark struct {
-	Rule, Severity, Status, Facts string
-	Title                         Text
-	Clause                        string
+	Rule, Severity, Status string
+	Title                  Text
+	Facts                  []Fact
+	Clause                 string
 }
 
 // Conversation is a page of one.
@@ -188,6 +206,8 @@ var pages = template.Must(template.New("").Funcs(template.FuncMap{
 	"means":    func(s string) Text { return word(meanings, s) },
 	"severity": func(s string) Text { return word(severities, s) },
 	"role":     func(s string) Text { return word(roles, s) },
+	"kind":     func(s string) Text { return word(words["kind"], s) },
+	"channel":  func(s string) Text { return word(words["channel"], s) },
 	"chart":    chart,
 	"css": func() (template.CSS, error) {
 		b, err := files.ReadFile("templates/report.css")
@@ -243,7 +263,7 @@ var (
 	statuses = map[string]Text{
 		"statute": {ZH: "违反法律法规", EN: "breach of law"}, "policy": {ZH: "不符合政策文件", EN: "against a policy document"},
 		"standard": {ZH: "不符合标准", EN: "against a standard"}, "benchmark": {ZH: "低于行业基准", EN: "below a benchmark"},
-		"quality": {ZH: "服务质量问题", EN: "service quality"}, "promise": {ZH: "未履行承诺", EN: "broken promise"}, "draft": {ZH: "不符合征求意见稿", EN: "against a draft"},
+		"quality": {ZH: "服务质量问题", EN: "service quality"}, "promise": {ZH: "未履行承诺", EN: "broken promise"}, "draft": {ZH: "尚未施行", EN: "not yet in force"},
 	}
 	meanings = map[string]Text{
 		"statute":   {ZH: "具有法律约束力的规定被违反。", EN: "A binding provision of law was broken."},
@@ -252,7 +272,7 @@ var (
 		"benchmark": {ZH: "与行业常见水平比较，不是义务。", EN: "Compared with what is usual in the trade; no duty."},
 		"quality":   {ZH: "服务质量的判断，不是法律结论。", EN: "A judgement of quality, not of law."},
 		"promise":   {ZH: "企业自己作出的承诺没有兑现。", EN: "The enterprise did not do what it had promised."},
-		"draft":     {ZH: "规定尚未生效。", EN: "The provision is not in force."},
+		"draft":     {ZH: "规定在会话当时尚未施行，不是违法。", EN: "The provision was not in force yet; no breach."},
 	}
 	severities = map[string]Text{
 		"critical": {ZH: "严重", EN: "critical"}, "high": {ZH: "高", EN: "high"}, "medium": {ZH: "中", EN: "medium"}, "low": {ZH: "低", EN: "low"},
@@ -295,7 +315,11 @@ func chart(days []Day, small bool) template.HTML {
 		bar(d.Findings, "bar")
 		bar(d.Statute, "bar law")
 		if i%every == 0 {
-			fmt.Fprintf(&b, `<text class="axis" x="%d" y="%d">%s</text>`, left+gap, height+14+16, template.HTMLEscapeString(d.Label))
+			x, anchor := left+gap, "start"
+			if x > chartWidth*4/5 { // it would end behind the drawing
+				x, anchor = min(chartWidth, left+gap+60), "end"
+			}
+			fmt.Fprintf(&b, `<text class="axis" x="%d" y="%d" text-anchor="%s">%s</text>`, x, height+14+16, anchor, template.HTMLEscapeString(d.Label))
 		}
 	}
 	fmt.Fprintf(&b, `<line class="foot" x1="0" x2="%d" y1="%d" y2="%d"/></svg>`, chartWidth, height+14, height+14)

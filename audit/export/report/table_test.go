@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/xuri/excelize/v2"
 
@@ -65,7 +66,7 @@ func TestCellsStayText(t *testing.T) {
 func TestPagesRunNothing(t *testing.T) {
 	const wicked = `</style><script>alert(1)</script><img src=x onerror=alert(1)>`
 	var page bytes.Buffer
-	c := &report.Conversation{Session: wicked, Entrance: wicked, Lines: []report.Line{{Role: wicked, Kind: wicked, Text: wicked, Label: "AI生成", Speech: true, Remarks: []report.Remark{{Rule: wicked, Facts: wicked, Status: wicked}}}}}
+	c := &report.Conversation{Session: wicked, Entrance: wicked, Lines: []report.Line{{Role: wicked, Kind: wicked, Text: wicked, Label: "AI生成", Speech: true, Remarks: []report.Remark{{Rule: wicked, Facts: report.Facts(wicked, time.UTC, nil), Status: wicked}}}}}
 	if err := report.Page(&page, c); err != nil {
 		t.Fatal(err)
 	}

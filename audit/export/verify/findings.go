@@ -55,7 +55,8 @@ func findingKeyOf(id string) (k findingKey) {
 
 // newest is the newest version of a finding so far.
 type newest struct {
-	version  int32
+	version  int64
+	leaf     seal.Hash
 	standing bool
 }
 
@@ -135,11 +136,15 @@ func (c *findingCursor) take(f *found) {
 		v.problem(where, "%s", f.problem)
 	} else {
 		key := findingKeyOf(f.ID)
-		was, again := v.versions[key]
-		if again && f.Version != int64(was.version)+1 {
+		// After a crash a version may be sealed a second time, and only the newest is owed: none has to follow the
+		// one before by one.
+		switch was, again := v.versions[key]; {
+		case again && f.Version < was.version:
 			v.problem(where, "version %d of finding %s stands behind version %d", f.Version, f.ID, was.version)
+		case again && f.Version == was.version && f.leaf != was.leaf:
+			v.problem(where, "version %d of finding %s is there a second time, and says otherwise", f.Version, f.ID)
 		}
-		v.versions[key] = newest{int32(f.Version), f.Standing}
+		v.versions[key] = newest{f.Version, f.leaf, f.Standing}
 		v.met(f, c.next)
 	}
 	if c.next >= len(v.seals) {

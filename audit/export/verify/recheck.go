@@ -155,6 +155,12 @@ func (v *verification) compare(ctx context.Context, t *talk, id string, events [
 	if len(differ) == 0 {
 		return "", nil
 	}
+	for _, f := range t.findings {
+		// The policies changed while it went on: neither the old ones nor the new ones alone make its findings.
+		if f.Revision != s.revision {
+			return "its findings are of another revision of the policies than the last seal that it is under", nil
+		}
+	}
 	now := events[len(events)-1].Event.At
 	for range maxDeadlines {
 		earlier, err := stand(now)

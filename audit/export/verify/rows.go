@@ -25,6 +25,7 @@ type row struct {
 	session   sessionKey
 	erasure   string // of an erased row, which has neither partition nor session
 	erased    bool
+	outside   bool   // only its moment is told: it has neither partition nor session
 	entry     []byte // in the line
 	line      int
 	problem   string
@@ -68,6 +69,7 @@ func (p *rowParser) parse(line []byte) (r row, err error) {
 	var commitment seal.Hash
 	var salt []byte
 	var erased *dossier.Erased
+	var outside *dossier.Outside
 	err = members(d, func(name []byte) error {
 		switch string(name) {
 		case `"entry"`:
@@ -100,6 +102,13 @@ func (p *rowParser) parse(line []byte) (r row, err error) {
 			}
 			erased = new(dossier.Erased)
 			return json.Unmarshal(value, erased, json.RejectUnknownMembers(true))
+		case `"outside"`:
+			value, err := d.ReadValue()
+			if err != nil {
+				return err
+			}
+			outside = new(dossier.Outside)
+			return json.Unmarshal(value, outside, json.RejectUnknownMembers(true))
 		}
 		return fmt.Errorf("it has a member %s", name)
 	})
@@ -110,6 +119,11 @@ func (p *rowParser) parse(line []byte) (r row, err error) {
 		return row{}, fmt.Errorf("something stands behind it")
 	}
 	switch {
+	case outside != nil:
+		if r.entry != nil || salt != nil || commitment != (seal.Hash{}) || erased != nil {
+			return row{}, fmt.Errorf("only its moment is told, and it is there")
+		}
+		return row{leaf: seal.MomentLeaf(outside.At, outside.Digest), offset: outside.Offset, at: outside.At, outside: true}, nil
 	case erased != nil:
 		if r.entry != nil || salt != nil || commitment != (seal.Hash{}) {
 			return row{}, fmt.Errorf("it is said to be erased, and is there")
@@ -118,7 +132,7 @@ func (p *rowParser) parse(line []byte) (r row, err error) {
 	case r.entry == nil || salt == nil:
 		return row{}, fmt.Errorf("it has no entry or no salt")
 	}
-	r.leaf = seal.CanonicalLeaf(salt, r.entry, commitment)
+	r.leaf = seal.MomentLeaf(r.at, seal.RowDigest(salt, r.entry, commitment))
 	return r, nil
 }
 
@@ -340,7 +354,7 @@ func (c *rowCursor) missing() {
 
 // fits reports whether a row can be one of the seal.
 func (c *rowCursor) fits(r *row, s *sealed) bool {
-	return r.offset >= s.first && r.offset <= s.last && (r.erased || r.partition == s.partition)
+	return r.offset >= s.first && r.offset <= s.last && (r.erased || r.outside || r.partition == s.partition)
 }
 
 // take holds the next row against its seal.
@@ -392,7 +406,15 @@ func (c *rowCursor) take(r *row) {
 			c.from, c.to = r.at, r.at
 		}
 		c.from, c.to = min(c.from, r.at), max(c.to, r.at)
-		v.tally(r, c.next)
+		scope := &v.pkg.Manifest.Scope
+		switch {
+		case !r.outside:
+			v.tally(r, c.next)
+		case r.at >= scope.From && r.at < scope.To:
+			v.problem(where, "the row at offset %d of partition %d lies in the period, and only its moment is told", r.offset, s.partition)
+		default:
+			v.out.Counts.Outside++
+		}
 	}
 	c.count(r)
 }

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 
 	"github.com/go-json-experiment/json"
@@ -85,6 +86,11 @@ func (v *verification) readSeals(ctx context.Context) error {
 	}
 	v.chains()
 	v.silence()
+	for _, h := range v.entries.headers {
+		if h.partition >= 0 {
+			v.out.NewestSeal = max(v.out.NewestSeal, h.at)
+		}
+	}
 	if !slices.ContainsFunc(v.seals, func(s sealed) bool { return s.group != nil }) {
 		v.problem(dossier.SealsFile, "no seal holds anything under the package's blinding key: that it is the key of tenant %q is not shown, and so not that nothing was left out", v.pkg.Manifest.Scope.Tenant)
 	}
@@ -152,6 +158,9 @@ func (v *verification) seal(line []byte, number int) stated {
 func (v *verification) runs(s *sealed) (out []string) {
 	scope := &v.pkg.Manifest.Scope
 	whole := scope.Whole() && s.at <= scope.RecordedBy && s.reaches(scope)
+	if _, lines, err := shown(s.findings); err == nil && s.at <= scope.RecordedBy && !s.reaches(scope) {
+		v.beside.Add(int64(max(s.group.Findings-lines, 0)))
+	}
 	for _, r := range []struct {
 		what   string
 		runs   *[]dossier.Run
@@ -215,8 +224,10 @@ func (v *verification) chains() {
 			if s.previous != "" && s.at >= m.Scope.From-dossier.Ahead {
 				v.problem(where, "%s is the first of its partition in the package, and follows seal %s, in which there may be interactions of the period", s, s.previous)
 			}
-		case s.previous != before.id.String() || s.first != before.last+1:
+		case s.previous != before.id.String() || s.first <= before.last:
 			v.problem(where, "%s does not follow %s: what was sealed between them is missing", s, before)
+		case s.first > before.last+1:
+			v.out.Unread = append(v.out.Unread, Unread{s.partition, before.last + 1, s.first - 1})
 		}
 	}
 	for partition, p := range said {
@@ -232,19 +243,36 @@ func (v *verification) chains() {
 			v.problem(place(dossier.SealsFile, last.line), "%s is the last of its partition in the package, and that none follows it before the checkpoint is not shown", last)
 		}
 	}
+	v.out.Partitions = slices.Sorted(maps.Keys(newest))
 	v.out.Counts.Seals, v.out.Counts.Superseded, v.out.Counts.Partitions = len(v.seals)-len(deposed), len(deposed), len(said)
 	v.superseded(deposed)
 }
 
+// changeover is how long after a seal that is superseded by it the one that stands may be made, in milliseconds:
+// both collectors had read the same offsets, and the new owner of a partition begins at once. Whoever seals them
+// again later than that may have other rows for it.
+const changeover = 10 * 60 * 1000
+
+// after is the place behind a seal of a partition.
+type after struct {
+	partition int
+	previous  string
+}
+
 // superseded checks that what is called superseded is: that the offsets stand under another seal, which is not of
-// an older generation.
+// an older generation. It names those that were replaced late.
 func (v *verification) superseded(deposed []*sealed) {
 	if len(deposed) == 0 {
 		return
 	}
-	standing := map[int][]*sealed{}
+	standing, follows := map[int][]*sealed{}, map[after]*sealed{}
 	for i := range v.seals {
-		if s := &v.seals[i]; !s.superseded && s.last >= s.first {
+		s := &v.seals[i]
+		if s.superseded {
+			continue
+		}
+		follows[after{s.partition, s.previous}] = s
+		if s.last >= s.first {
 			standing[s.partition] = append(standing[s.partition], s)
 		}
 	}
@@ -253,6 +281,17 @@ func (v *verification) superseded(deposed []*sealed) {
 		at, _ := slices.BinarySearchFunc(of, s.first, func(o *sealed, first int64) int { return cmp.Compare(o.last, first) })
 		if s.last >= s.first && (at == len(of) || of[at].first > s.last || of[at].generation < s.generation) {
 			v.problem(place(dossier.SealsFile, s.line), "%s is called superseded, and no other seal has its offsets by right", s)
+			continue
+		}
+		// What stands instead: the seals over its offsets, and where it has none what follows the same seal.
+		instead := follows[after{s.partition, s.previous}]
+		for ; at < len(of) && of[at].first <= s.last; at++ {
+			if instead == nil || of[at].at > instead.at {
+				instead = of[at]
+			}
+		}
+		if instead != nil && instead.at-s.at > changeover {
+			v.out.Replaced = append(v.out.Replaced, Replaced{s.id.String(), s.at, instead.id.String(), instead.at})
 		}
 	}
 }

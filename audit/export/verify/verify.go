@@ -10,6 +10,9 @@
 // seal that the log had when it signed the checkpoint; none of the seals' rows of the tenant was left out where
 // the scope is whole; and the findings of the sessions that were judged again follow from their rows.
 //
+// Complete is only what was recorded by the moment that the package's maker chose, which the report names beside
+// that of the newest seal.
+//
 // Not promised. That the log shown here is the one shown to others: compare its key and checkpoint. That a
 // partition of which the package has nothing at all does not exist: the report names those that it has. That
 // what was sealed is what customers said: the collector is trusted up to the moment of sealing. Nor anything of
@@ -74,9 +77,21 @@ type Report struct {
 
 	ID    string        `json:"id,omitzero"`
 	Scope dossier.Scope `json:"scope"`
-	// Complete reports whether the package has every interaction of the tenant and the period; a narrower scope
-	// cannot have.
+	// Complete reports whether the package has every interaction of the tenant and the period that was recorded by
+	// the moment that the scope names; a narrower scope cannot have, nor one whose moment lies before the period's
+	// end where there are newer seals.
 	Complete bool `json:"complete"`
+	// NewestSeal is when the newest seal of the topic was made of which the package has the log's entry: the scope
+	// names the moment up to which seals are looked at, and whoever makes the package chooses it. Unix milliseconds.
+	NewestSeal int64 `json:"newest_seal"`
+	// Partitions are those that the package has seals of. That the topic has no others is not shown.
+	Partitions []int `json:"partitions"`
+	// Unread are offsets between two seals of which the later follows the earlier one: the broker no longer had
+	// them when the collector came to read them. What was in them nobody knows.
+	Unread []Unread `json:"never_read,omitempty"`
+	// Replaced are superseded seals whose offsets were sealed again much later than the collectors' changing over
+	// takes.
+	Replaced []Replaced `json:"replaced,omitempty"`
 	// Hidden are rows and versions of findings of the period that are sealed as the default tenant's and not
 	// shown, because their sessions turned out to be another tenant's. That they are is not shown either.
 	Hidden int `json:"hidden,omitzero"`
@@ -91,6 +106,22 @@ type Report struct {
 	NotRechecked map[string]int `json:"not_rechecked,omitempty"`
 }
 
+// Unread is a run of offsets that were never read, both ends included.
+type Unread struct {
+	Partition int   `json:"partition"`
+	First     int64 `json:"first_offset"`
+	Last      int64 `json:"last_offset"`
+}
+
+// Replaced is a seal in whose place another one stands, with the moments at which they were made, Unix
+// milliseconds.
+type Replaced struct {
+	Seal string `json:"seal"`
+	At   int64  `json:"at"`
+	By   string `json:"by"`
+	ByAt int64  `json:"by_at"`
+}
+
 // Log is whose signatures were checked.
 type Log struct {
 	Origin      string `json:"origin"`
@@ -102,10 +133,12 @@ type Log struct {
 // Counts are what was checked.
 type Counts struct {
 	Interactions int `json:"interactions"`
-	Erased       int `json:"erased"` // of them
+	Erased       int `json:"erased"`  // of them
+	Outside      int `json:"outside"` // of them: only the moment is told, which is not in the period
 	Sessions     int `json:"sessions"`
 	Findings     int `json:"findings"` // that stand
 	Versions     int `json:"finding_versions"`
+	Beside       int `json:"finding_versions_beside"` // of groups outside of the period, not shown
 	Seals        int `json:"seals"`
 	Superseded   int `json:"superseded_seals"`
 	Partitions   int `json:"partitions"`
@@ -128,10 +161,13 @@ func Package(ctx context.Context, zip io.ReaderAt, size int64, o Options) (*Repo
 		return nil, fmt.Errorf("verify the package: %w", err)
 	}
 	v.out.OK = len(v.out.Problems) == 0
-	v.out.Hidden = int(v.hidden.Load())
-	v.out.Complete = v.out.OK && v.out.Scope.Whole() && v.out.Hidden+v.out.Claimed == 0
+	v.out.Hidden, v.out.Counts.Beside = int(v.hidden.Load()), int(v.beside.Load())
+	v.out.Complete = v.out.OK && v.out.Scope.Whole() && !v.out.early() && v.out.Hidden+v.out.Claimed+len(v.out.Unread)+len(v.out.Replaced) == 0
 	return v.out, nil
 }
+
+// early reports whether seals are looked at only up to a moment before the period's end and before the newest.
+func (r *Report) early() bool { return r.Scope.RecordedBy < min(r.Scope.To, r.NewestSeal) }
 
 // verification is one on its way.
 type verification struct {
@@ -146,6 +182,7 @@ type verification struct {
 	versions history
 	chosen   *choice
 	hidden   atomic.Int64
+	beside   atomic.Int64
 	erased   map[string][]erasedRow // by erasure
 	sessions map[sessionKey]*tally
 	policies map[string]map[string][]byte // files by revision

@@ -70,7 +70,10 @@ func (v *verification) erasure(e *dossier.Erasure, where string) {
 		Rows    int    `json:"rows"`
 		Root    string `json:"leaves_root"`
 	}
-	if !ok || d.Type != typeErased && d.Type != typeSwept || json.Unmarshal(d.Body, &body) != nil || body.Erasure != e.ID || body.Tenant != v.pkg.Manifest.Scope.Tenant {
+	// Rows that were sealed before their session named its tenant are the default tenant's, and are erased for
+	// the tenant that was named since. That they are of the erasure the root of their leaves shows.
+	tenant := v.pkg.Manifest.Scope.Tenant
+	if !ok || d.Type != typeErased && d.Type != typeSwept || json.Unmarshal(d.Body, &body) != nil || body.Erasure != e.ID || tenant != defaultTenant && body.Tenant != tenant {
 		v.problem(where, "entry %d of the log, as far as the package has it, does not state this erasure", e.Index)
 		return
 	}

@@ -83,6 +83,12 @@ func (r *Record) Draft(scope dossier.Scope) *Draft {
 			last = max(last, r.Log.Size()-end.Index)
 		}
 		for _, s := range chain {
+			for _, lost := range r.Deposed {
+				if lost.Header.Partition == n && lost.Header.First == s.Header.First {
+					d.Seals = append(d.Seals, dossier.Seal{Index: lost.Index, ID: lost.ID, Header: lost.Header, List: lost.List, Superseded: true})
+					d.entry(r, lost.Index)
+				}
+			}
 			d.seal(r, s, scope, erasures, sessions)
 			d.entry(r, s.Index)
 		}

@@ -51,6 +51,9 @@ type Options struct {
 	// Plain conversations are not judged, which takes most of the time: each is given a finding that follows
 	// from nothing.
 	Plain bool
+	// Lost is how many offsets in front of every seal of partition 0 but its first the broker lost before they
+	// were read.
+	Lost int64
 }
 
 // Sealed is a seal with what it was made of.
@@ -79,6 +82,7 @@ type Row struct {
 type Record struct {
 	Bundle   *policies.Bundle
 	Seals    []*Sealed // in the order of the log
+	Deposed  []*Sealed // superseded ones
 	Log      *testonly.Tree
 	Entries  []string
 	Erased   map[string]string // by session: the erasure
@@ -155,6 +159,11 @@ func New(o Options) (*Record, error) {
 	waiting := make([][]turn, o.Partitions)
 	step := int64(Days*Day) / int64(max(o.Interactions, 1))
 	ctx := context.Background()
+	lose := func(p *partition) {
+		if p.n == 0 && p.previous != "" {
+			p.next += o.Lost
+		}
+	}
 	total, now := 0, int64(Begin)
 	for n := 0; total < o.Interactions; n++ {
 		tenant := o.Tenants[n%len(o.Tenants)]
@@ -173,6 +182,7 @@ func New(o Options) (*Record, error) {
 			// Conversations of a batch overlap, and some go on in the next one.
 			slices.SortStableFunc(waiting[p], func(a, b turn) int { return int(a.arrives - b.arrives) })
 			cut := o.Batch * 9 / 10
+			lose(parts[p])
 			if err := r.seal(ctx, i, parts[p], waiting[p][:cut], random, o.Findings); err != nil {
 				return nil, err
 			}
@@ -181,6 +191,7 @@ func New(o Options) (*Record, error) {
 	}
 	for p := range parts {
 		slices.SortStableFunc(waiting[p], func(a, b turn) int { return int(a.arrives - b.arrives) })
+		lose(parts[p])
 		if err := r.seal(ctx, i, parts[p], waiting[p], random, o.Findings); err != nil {
 			return nil, err
 		}
@@ -320,7 +331,7 @@ func (s *Sealed) take(h *seal.Header, t turn, offset int64, random *rand.Rand, r
 	if random.IntN(3) > 0 {
 		row.Commitment = seal.Commitment(fmt.Sprint("sealed original ", random.Uint64()))
 	}
-	row.Leaf = seal.CanonicalLeaf(row.Salt[:], row.Entry, row.Commitment)
+	row.Leaf = seal.MomentLeaf(row.At, seal.RowDigest(row.Salt[:], row.Entry, row.Commitment))
 	s.Rows[t.tenant] = append(s.Rows[t.tenant], row)
 	*rows = append(*rows, seal.Row{Offset: offset, At: t.At, Tenant: t.tenant, Leaf: row.Leaf})
 	h.Stored++
@@ -341,8 +352,24 @@ func (r *Record) state(kind, key string, body any) uint64 {
 	return uint64(len(r.Entries) - 1)
 }
 
+// Supersede states a seal in the log in whose place the n-th one stands, which was made so many milliseconds
+// after it.
+func (r *Record) Supersede(n int, later int64) {
+	by := r.Seals[n]
+	s := &Sealed{Header: by.Header, List: by.List}
+	s.Header.At -= later
+	s.ID = s.Header.ID()
+	s.Index = r.state("seal", "seal:"+s.ID, map[string]any{"header": jsontext.Value(s.Header.Canonical()), "id": s.ID})
+	r.Deposed = append(r.Deposed, s)
+}
+
 // Erase states an erasure of a tenant's sessions in the log, and of some rows that are in no package.
 func (r *Record) Erase(id, tenant string, sessions ...string) {
+	r.EraseFor(tenant, id, tenant, sessions...)
+}
+
+// EraseFor states the same as an erasure for another tenant than the one that the rows are sealed as.
+func (r *Record) EraseFor(other, id, tenant string, sessions ...string) {
 	e := &Erasure{}
 	for _, s := range r.Seals {
 		for _, row := range s.Rows[tenant] {
@@ -359,7 +386,7 @@ func (r *Record) Erase(id, tenant string, sessions ...string) {
 		leaves[i] = e.Leaves[i].Leaf
 	}
 	e.Index = r.state("person.erased", "erasure:"+id, map[string]any{
-		"erasure": id, "tenant": tenant, "rows": len(leaves), "leaves_root": seal.Root(leaves).String(), "keys": 1, "subject": "person:x", "at": "2026-10-12T10:00:00Z",
+		"erasure": id, "tenant": other, "rows": len(leaves), "leaves_root": seal.Root(leaves).String(), "keys": 1, "subject": "person:x", "at": "2026-10-12T10:00:00Z",
 	})
 	for _, s := range sessions {
 		r.Erased[s] = id
