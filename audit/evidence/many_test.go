@@ -2,7 +2,6 @@ package evidence_test
 
 import (
 	"context"
-	"fmt"
 	"path/filepath"
 	"slices"
 	"testing"
@@ -105,7 +104,7 @@ func TestASealThatComesLateIsFoundAsFarBackAsCollectorsLook(t *testing.T) {
 			if keys, _ := logged(t, dir); slices.Contains(keys, evidence.KeySeal+id) {
 				return
 			} else if time.Now().After(deadline) {
-				t.Fatal(fmt.Sprintf("%d entries, and seal %s is not among them", len(keys), id))
+				t.Fatalf("%d entries, and seal %s is not among them", len(keys), id)
 			}
 		}
 	}
