@@ -38,7 +38,7 @@ func TestFsckNamesEveryChange(t *testing.T) {
 	if c.Interactions < 1000 || c.Rejects < 20 || c.Seals < 20 || c.Versions < 40 || c.Findings < 30 || c.Entries < uint64(c.Seals) || c.Copies != int64(c.Entries) || c.Journal < 2 || c.Partitions != partitions {
 		t.Fatalf("checked only %+v", c)
 	}
-	s.changes(rand.New(rand.NewPCG(1, 2)), 36, 300)
+	s.changes(rand.New(rand.NewPCG(1, 2)), 24, 60)
 	s.clean("put right", 0)
 }
 

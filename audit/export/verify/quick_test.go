@@ -5,5 +5,5 @@ package verify
 // How often what is random is tried; the tag chaos has the long runs.
 const (
 	untouched = 10
-	bits      = 150
+	bits      = 60
 )
