@@ -324,7 +324,7 @@ func TestFindingAheadOfItsSessionIsWithdrawn(t *testing.T) {
 	r.stop()
 
 	ctx, kill := context.WithCancel(context.Background())
-	o = s.options(&mortal{ledger: store, after: true, kill: kill})
+	o = s.options(&mortal{ledger: store, left: 1, after: true, kill: kill}) // versions and findings are written
 	o.Grace = time.Millisecond
 	if err := collector.Run(ctx, o); err != nil {
 		t.Fatal(err)
