@@ -109,7 +109,6 @@ type packing struct {
 	chosen     map[string]bool           // sessions of a narrower scope; nil: all
 	border     map[*link]map[string]bool // of groups that do not reach into the period: sessions whose rows are shown
 	reaches    map[string]bool           // sessions with rows on both sides of the period's border
-	outside    int                       // rows of which only the moment is told
 	erasures   map[string]bool           // that the package names
 	sessions   map[string]*talk          // with a row in the package
 	found      map[string]*finding       // newest version of each finding in the package

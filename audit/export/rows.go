@@ -314,11 +314,9 @@ func (p *packing) writeRows(ctx context.Context, out *bufio.Writer, c *chain, r 
 				return lines, fmt.Errorf("the row at offset %d of partition %d is not what was sealed: it was changed; see 'mingjian doctor --deep'", row.Offset, c.partition)
 			}
 			group = append(group, leafed{row.Offset, leaf, line})
-			if outside {
-				p.outside++
-				continue
+			if !outside {
+				p.meet(row, c.partition)
 			}
-			p.meet(row, c.partition)
 		}
 		for len(erased) > 0 && erased[0].offset <= l.Header.Last {
 			group, erased = p.lose(group, erased, &enc, l)

@@ -6,8 +6,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"io"
-	"net/http"
 	"os"
 	"os/exec"
 	"os/signal"
@@ -159,24 +157,8 @@ func processes() []process {
 // get reads an address of the API with the administrator's token.
 func (s *system) get(path string, into any) {
 	s.t.Helper()
-	token, err := os.ReadFile(filepath.Join(s.data, "admin.token"))
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	var at struct{ Console string }
-	decodeFile(s.t, filepath.Join(s.data, "endpoints.json"), &at)
-	req, _ := http.NewRequest(http.MethodGet, at.Console+path, nil)
-	req.Header.Set("Authorization", "Bearer "+strings.TrimSpace(string(token)))
-	resp, err := http.DefaultClient.Do(req)
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	defer resp.Body.Close()
-	body, _ := io.ReadAll(resp.Body)
-	if resp.StatusCode != http.StatusOK {
-		s.t.Fatalf("GET %s: %s\n%s", path, resp.Status, body)
-	}
-	if err := json.Unmarshal(body, into); err != nil {
+	body := s.page(path)
+	if err := json.Unmarshal([]byte(body), into); err != nil {
 		s.t.Fatalf("GET %s: %v\n%s", path, err, body)
 	}
 }

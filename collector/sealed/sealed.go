@@ -153,13 +153,11 @@ func (s *Seal) Check(blinding func(tenant string) seal.Key) error {
 	if s.Header.ID() != s.ID {
 		return fmt.Errorf("its id is not that of what it says")
 	}
-	again := seal.Header{Topic: s.Header.Topic, Partition: s.Header.Partition, First: s.Header.First}
-	key := blinding
-	groups := slices.Clone(s.Groups)
-	if key == nil {
+	if blinding == nil {
 		return s.roots()
 	}
-	again.Commit(groups, key)
+	again := seal.Header{Topic: s.Header.Topic, Partition: s.Header.Partition, First: s.Header.First}
+	again.Commit(slices.Clone(s.Groups), blinding)
 	if again.InteractionsRoot != s.Header.InteractionsRoot || again.FindingsRoot != s.Header.FindingsRoot ||
 		again.TenantsRoot != s.Header.TenantsRoot || again.Findings != s.Header.Findings {
 		return fmt.Errorf("its groups do not give its roots")

@@ -32,6 +32,7 @@ var chinese = map[string]string{
 	"The scope is narrower than the period: that there are no others is not proven.\n":                                               "范围窄于整个时段：无法证明没有其他记录。\n",
 	"%d rows or versions are not shown, as they are said to be of another tenant by now.\n":                                          "有%d条记录未出示：据称现已属于其他租户。\n",
 	"%d rows are said to be erased, and are not shown to have been.\n":                                                               "有%d条记录据称已删除，但未予证明。\n",
+	"%d interactions lie outside of the period; only their moment is told.\n":                                                        "有%d条交互不在该期间内，仅示其时间。\n",
 	"%d interactions were erased, as the log states; their leaves are there.\n":                                                      "有%d条交互已依日志所载删除，其哈希仍在。\n",
 	"%d conversations with %d findings were judged again under the enclosed policies.\n":                                             "依所附规则重新评判了%d个会话（%d条发现）。\n",
 	"%d more could not be judged again: %s.\n":                                                                                       "另有%d个无法重新评判：%s。\n",
@@ -95,6 +96,7 @@ func (r *Report) tell(w io.Writer, lang string) {
 	}{
 		{r.Hidden, "%d rows or versions are not shown, as they are said to be of another tenant by now.\n"},
 		{r.Claimed, "%d rows are said to be erased, and are not shown to have been.\n"},
+		{c.Outside, "%d interactions lie outside of the period; only their moment is told.\n"},
 		{c.Erased - r.Claimed, "%d interactions were erased, as the log states; their leaves are there.\n"},
 		{c.Beside, "%d versions of findings in seals outside of the period are not shown, as they are said to be of conversations outside of it.\n"},
 		{c.Superseded, "%d seals are superseded: others stand over the same offsets.\n"},
