@@ -24,6 +24,11 @@ const (
 	// group's) memory: stream, collector and console are on it too.
 	memoryRatio = 0.6
 
+	// mergeNice is how much merges stand back behind what somebody waits for, as nice(1) counts: where all cores are
+	// busy they have a tenth of one, and a rush is over before they are missed. Parts that become too many slow
+	// inserts down by themselves. The engine heeds it where it may (CAP_SYS_NICE).
+	mergeNice = 10
+
 	// readerShare of the engine's memory is what one reader's statement may
 	// take; maxReading of them leave a third. Sorting and grouping go on on
 	// disk at half of it, by the engine's default.
@@ -79,7 +84,7 @@ func writeConfig(data string) (string, error) {
 	}
 	config := filepath.Join(dir, "config.xml")
 	for name, content := range map[string]string{
-		config: fmt.Sprintf("<clickhouse><users_config>%s</users_config><max_server_memory_usage_to_ram_ratio>%v</max_server_memory_usage_to_ram_ratio></clickhouse>\n", &escaped, memoryRatio),
+		config: fmt.Sprintf("<clickhouse><users_config>%s</users_config><max_server_memory_usage_to_ram_ratio>%v</max_server_memory_usage_to_ram_ratio><os_threads_nice_value_merge_mutate>%[4]d</os_threads_nice_value_merge_mutate><macros><%[3]s>1</%[3]s></macros></clickhouse>\n", &escaped, memoryRatio, flushesMacro, mergeNice),
 		// The engine lets every connection in as "default". What that one may
 		// do comes from roles alone, and a session gives up the writer's
 		// before a reader's statement runs in it. Sources (file, url, s3,

@@ -17,9 +17,9 @@
 // to read tables, the setting readonly, and settings that nobody can change
 // (config.go); readonly.go names the three ways around that and closes them.
 //
-// What was acknowledged survives the death of the process. It may not survive
-// the loss of power, because the engine leaves flushing to the operating
-// system; a production cluster has replicas for that.
+// What was acknowledged survives the death of the process and the loss of
+// power: the filesystem is flushed before an answer to what changes anything
+// (disk.go). A macro tells so to whoever makes tables.
 //
 // Not served: the native protocol, sessions (session_id), external tables,
 // progress in headers (X-ClickHouse-Progress), a client's own query_id in

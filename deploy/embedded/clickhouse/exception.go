@@ -15,6 +15,7 @@ const (
 	codeBadArguments         = 36
 	codeNotImplemented       = 48
 	codeSyntaxError          = 62
+	codeCannotFsync          = 88
 	codeUnknownSetting       = 115
 	codeIncorrectData        = 117
 	codeReadonly             = 164

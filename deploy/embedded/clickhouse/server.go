@@ -54,6 +54,7 @@ type Options struct {
 
 type server struct {
 	engine  *engine
+	disk    *disk
 	users   []User
 	log     *slog.Logger
 	version string
@@ -97,7 +98,12 @@ func Run(ctx context.Context, o Options) error {
 	if err != nil {
 		return err
 	}
-	s := &server{engine: e, users: o.Users, log: log, running: make(chan struct{}, maxRunning), reading: make(chan struct{}, maxReading)}
+	d, dir, err := diskOf(o.Data)
+	if err != nil {
+		return err
+	}
+	defer dir.Close() //nolint:errcheck // nothing is written to it
+	s := &server{engine: e, disk: d, users: o.Users, log: log, running: make(chan struct{}, maxRunning), reading: make(chan struct{}, maxReading)}
 	if err := s.introduce(); err != nil {
 		return fmt.Errorf("ask the ClickHouse engine for its version: %w", err)
 	}
@@ -245,7 +251,7 @@ func (s *server) read(w http.ResponseWriter, r *http.Request, user User) (*reque
 	return q, errors.Join(err, control.SetReadDeadline(time.Time{}))
 }
 
-// run runs the request's statement on a session of its own.
+// run runs the request's statement on a session of its own. What changes anything is on the disk when it returns.
 func (s *server) run(r *http.Request, user User, q *request, p *reply) error {
 	var settings []string
 	if q.revision > 0 {
@@ -261,8 +267,10 @@ func (s *server) run(r *http.Request, user User, q *request, p *reply) error {
 		return err
 	}
 	if q.rows != nil {
-		p.stats, err = ses.insert(q.sql, q.input, q.params, q.rows)
-		return err
+		if p.stats, err = ses.insert(q.sql, q.input, q.params, q.rows); err != nil {
+			return err
+		}
+		return s.disk.wait()
 	}
 	p.stats, err = ses.query(q.sql, q.format, q.params, func(answer io.Reader) error {
 		if q.revision > 0 && strings.EqualFold(q.format, "Native") {
@@ -271,7 +279,10 @@ func (s *server) run(r *http.Request, user User, q *request, p *reply) error {
 		_, err := io.Copy(p, answer)
 		return err
 	})
-	return err
+	if err != nil || user.ReadOnly || outlineOf(q.sql).selects {
+		return err
+	}
+	return s.disk.wait()
 }
 
 // prepare gives the session the request's database, rights and settings.

@@ -1,0 +1,69 @@
+package clickhouse
+
+import (
+	"errors"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// Whoever waits is let go by a pass that began after he came, and many are by one.
+func TestWaitingForTheDiskTogether(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var begun, ended atomic.Int64
+		d := newDisk(func() error {
+			begun.Add(1)
+			time.Sleep(10 * time.Millisecond)
+			ended.Add(1)
+			return nil
+		})
+		const writers = 100
+		var group sync.WaitGroup
+		for i := range writers {
+			group.Go(func() {
+				time.Sleep(time.Duration(i) * time.Millisecond)
+				was := begun.Load()
+				if err := d.wait(); err != nil {
+					t.Error(err)
+				}
+				if ended.Load() <= was {
+					t.Errorf("writer %d came after pass %d had begun, and was let go when %d had ended", i, was, ended.Load())
+				}
+			})
+		}
+		group.Wait()
+		if n := ended.Load(); n > writers/5 {
+			t.Errorf("%d passes for %d writers in a tenth of a second", n, writers)
+		}
+	})
+}
+
+// A disk that fails is told to all who waited, as an exception that clients know, and not to those who come later.
+func TestADiskThatFails(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		broken := errors.New("input/output error")
+		var passes atomic.Int64
+		d := newDisk(func() error {
+			time.Sleep(time.Millisecond)
+			if passes.Add(1) <= 2 {
+				return broken
+			}
+			return nil
+		})
+		var group sync.WaitGroup
+		for range 10 {
+			group.Go(func() {
+				var e *exception
+				if err := d.wait(); !errors.As(err, &e) || e.code != codeCannotFsync {
+					t.Errorf("told %v", err)
+				}
+			})
+		}
+		group.Wait()
+		if err := d.wait(); err != nil || passes.Load() != 3 {
+			t.Errorf("later: %v after %d passes", err, passes.Load())
+		}
+	})
+}
