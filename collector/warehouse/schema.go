@@ -7,6 +7,8 @@ import (
 	"embed"
 	"fmt"
 	"io/fs"
+	"maps"
+	"slices"
 	"strings"
 	"text/template"
 
@@ -71,15 +73,6 @@ func (e Engine) Ceiling() string {
 	return fmt.Sprintf("TTL toDateTime(recorded_at) + INTERVAL %d YEAR", ceiling)
 }
 
-// Durable renders the settings with which an acknowledged insert survives a loss of power: a seal
-// must never reach the disk before the rows it closes. Replicas do that for each other.
-func (e Engine) Durable() string {
-	if e.Replicated {
-		return "fsync_after_insert = 0"
-	}
-	return "fsync_after_insert = 1, fsync_part_directory = 1, min_rows_to_fsync_after_merge = 1"
-}
-
 // rendered shows the migrations with the engine's clauses filled in.
 type rendered struct {
 	fs.FS
@@ -89,12 +82,34 @@ type rendered struct {
 // clauses are what a migration may fill in.
 type clauses struct {
 	Engine
+	// Flushed is whether the server flushes what it acknowledges, as the embedded one does.
+	Flushed bool
+	// Merges are those of mergeSettings that the server knows.
+	Merges string
 	// PruneFinal lets a view with FINAL skip partitions by a condition on time. Servers from 26.x on
 	// read all of them unless told that no key lies in two; older ones do not know the setting.
 	PruneFinal string
 }
 
+// Durable renders the settings with which an acknowledged insert survives a loss of power: a seal
+// must never reach the disk before the rows it closes. Replicas do that for each other, and the embedded server
+// for every table at once. What a merge wrote is on the disk long before the server removes what it was made of.
+func (c clauses) Durable() string {
+	if c.Replicated || c.Flushed {
+		return "fsync_after_insert = 0, fsync_part_directory = 0, min_rows_to_fsync_after_merge = 0"
+	}
+	return "fsync_after_insert = 1, fsync_part_directory = 1, min_rows_to_fsync_after_merge = 1"
+}
+
+// mergeSettings have small parts wait until there are twenty about as large, and a large one not written again with
+// each dozen of small ones: the selector's measure is the size of all over that of the largest, from the base at ten
+// parts of a table's month down to two at fifty (SimpleMergeSelector.cpp of ClickHouse). Statistics of every
+// column, which newer servers make with each merge, tell their planner nothing that our queries need.
+var mergeSettings = map[string]string{"min_parts_to_merge_at_once": "10", "merge_selector_base": "20", "auto_statistics_types": "''"}
+
 const (
+	// flushesMacro is what the embedded server is known by (package deploy/embedded/clickhouse).
+	flushesMacro = "flushes_what_it_acknowledges"
 	pruneSetting = "defer_partition_pruning_after_final"
 	pruneFinal   = " SETTINGS " + pruneSetting + " = 0"
 )
@@ -145,6 +160,19 @@ func migrate(ctx context.Context, db *sql.DB, engine Engine) error {
 	if known > 0 {
 		fill.PruneFinal = pruneFinal
 	}
+	if err := db.QueryRowContext(ctx, "SELECT count() > 0 FROM system.macros WHERE macro = ?", flushesMacro).Scan(&fill.Flushed); err != nil {
+		return fmt.Errorf("ask for the server's macros: %w", err)
+	}
+	var settings []string
+	for _, name := range slices.Sorted(maps.Keys(mergeSettings)) {
+		if err := db.QueryRowContext(ctx, "SELECT count() FROM system.merge_tree_settings WHERE name = ?", name).Scan(&known); err != nil {
+			return fmt.Errorf("ask for the server's settings of tables: %w", err)
+		}
+		if known > 0 {
+			settings = append(settings, name+" = "+mergeSettings[name])
+		}
+	}
+	fill.Merges = strings.Join(settings, ", ")
 	p, err := goose.NewProvider(goose.DialectClickHouse, db, rendered{files, fill},
 		goose.WithDisableGlobalRegistry(true), goose.WithTableName("migrations"))
 	if err != nil {

@@ -41,3 +41,18 @@ func TestMigrationsForACluster(t *testing.T) {
 		t.Errorf("one server: %s", got)
 	}
 }
+
+// Where the server flushes by itself, or replicas stand in for each other, a part's files are not flushed one by one.
+func TestInsertsAreDurable(t *testing.T) {
+	const one, none = "fsync_after_insert = 1, fsync_part_directory = 1", "fsync_after_insert = 0, fsync_part_directory = 0"
+	for want, servers := range map[string][]clauses{
+		one:  {{}},
+		none: {{Flushed: true}, {Engine: Engine{Replicated: true}}},
+	} {
+		for _, c := range servers {
+			if got := c.Durable(); !strings.HasPrefix(got, want) {
+				t.Errorf("%+v: %s", c, got)
+			}
+		}
+	}
+}

@@ -86,6 +86,17 @@ func TestConnectMigratesOnceForAll(t *testing.T) {
 	}
 }
 
+// The embedded server says that it flushes what it acknowledges, and tables leave that to it.
+func TestTablesLeaveFlushingToTheServerThatDoesIt(t *testing.T) {
+	r := open(t)
+	if n := r.count(t, "SELECT count() FROM system.tables WHERE database = currentDatabase() AND engine_full LIKE '%fsync_after_insert = 1%'"); n != 0 {
+		t.Errorf("%d tables flush each file of each part as well", n)
+	}
+	if n := r.count(t, "SELECT count() FROM system.tables WHERE database = currentDatabase() AND engine_full LIKE '%merge_selector_base = 20%'"); n != 6 {
+		t.Errorf("%d tables merge parts that are alike, want 6", n)
+	}
+}
+
 func TestConnectSaysWhatToDo(t *testing.T) {
 	server := clickhousetest.Start(t)
 	good := options(server)
