@@ -4,8 +4,9 @@
 //	                                              ▲ deadlines                    └──► Kafka: findings, rejects
 //
 // A consumer group shares the partitions out; each has one worker that does everything in order. While one
-// batch is being written, the next is read and checked; more than these two are never in hand, and nothing
-// of the second is written before the seal of the first.
+// batch is being written, the next is read and, as soon as it is full, checked; more than these two are never in
+// hand, and nothing of the second is written before the seal of the first. What is not full waits until it can
+// be written, together with what the other partitions have by then.
 // The record itself, not the group's offsets, says how far a partition is done: a worker begins
 // behind the newest standing seal, loads the sessions that are open there, and writes a batch's seal
 // after everything else of it. What is written twice is the same twice, so a batch that a crash
@@ -69,8 +70,8 @@ const (
 	// DefaultBatchBytes bounds a batch by the size of its messages, so that a run of the largest
 	// messages a broker takes by default (1 MiB) cannot fill the memory of a worker.
 	DefaultBatchBytes = 16 << 20
-	// DefaultBatchWait bounds how long a message waits for others: short enough that a finding is
-	// queryable within a second, long enough that a trickle does not make hundreds of small inserts
+	// DefaultBatchWait is between the ends of two batches of a partition that are not full: short enough that a finding
+	// is queryable within a second, long enough that a trickle does not make hundreds of small inserts
 	// a second.
 	DefaultBatchWait = 250 * time.Millisecond
 	// DefaultQuiet is how long a partition must have been read to its end before the wall clock
@@ -91,7 +92,7 @@ type Store interface {
 type Limits struct {
 	Messages int
 	Bytes    int
-	Wait     time.Duration // since the batch's first message was read
+	Wait     time.Duration // between the ends of two batches of a partition that are not full
 }
 
 // Options is what Run needs. Brokers, Store, Keys and Rules must be given; the rest defaults.
@@ -182,7 +183,7 @@ func Run(ctx context.Context, o Options) error {
 	defer out.close()
 	defer o.Health.ended()
 	o.Health.judging(o.Rules)
-	c := &collector{Options: o, metrics: m, transport: transport, out: out, inHand: newHand()}
+	c := &collector{Options: o, metrics: m, transport: transport, out: out, inHand: newHand(), began: time.Now()}
 	return c.attend(ctx)
 }
 
@@ -193,5 +194,6 @@ type collector struct {
 	transport *kafka.Transport
 	out       *outlet
 	inHand    *hand                  // what all of them have
+	began     time.Time              // of Run; beats are counted from it
 	recorded  atomic.Pointer[ruling] // the newest that the record has
 }

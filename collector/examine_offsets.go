@@ -270,7 +270,7 @@ func (a *account) once(rows []place) []place {
 func (a *account) messages(ctx context.Context, s *seal.Header, each func(message)) error {
 	for at := s.First; at <= s.Last; at = a.page.next {
 		if at < a.pageFrom || at >= a.page.next {
-			pg, err := a.tail.fetch(ctx, at, idleFetch)
+			pg, err := a.tail.fetch(ctx, at, 1, idleFetch)
 			if err != nil {
 				return err
 			}

@@ -97,13 +97,13 @@ func (t *tail) bounds(ctx context.Context) (first, end int64, err error) {
 	return 0, 0, fmt.Errorf("offsets of %s/%d: the broker does not know the partition", t.topic, t.partition)
 }
 
-// fetch reads from an offset on, waiting up to wait for something to be there. Beside network and
-// broker errors it returns *lostError and *aheadError.
-func (t *tail) fetch(ctx context.Context, offset int64, wait time.Duration) (page, error) {
+// fetch reads from an offset on, waiting up to wait for so many bytes, fetchBytes at most, to be there. Beside
+// network and broker errors it returns *lostError and *aheadError.
+func (t *tail) fetch(ctx context.Context, offset int64, least int, wait time.Duration) (page, error) {
 	ctx, cancel := context.WithTimeout(ctx, wait+networkPatience)
 	defer cancel()
 	res, err := t.transport.RoundTrip(ctx, t.client.Addr, &fetch.Request{
-		ReplicaID: -1, MaxWaitTime: int32(wait.Milliseconds()), MinBytes: 1, MaxBytes: fetchBytes,
+		ReplicaID: -1, MaxWaitTime: int32(wait.Milliseconds()), MinBytes: int32(least), MaxBytes: fetchBytes,
 		IsolationLevel: int8(kafka.ReadCommitted), SessionEpoch: -1, // -1: no fetch session (KIP-227)
 		Topics: []fetch.RequestTopic{{Topic: t.topic, Partitions: []fetch.RequestPartition{{
 			Partition: int32(t.partition), CurrentLeaderEpoch: -1, FetchOffset: offset, LogStartOffset: -1, PartitionMaxBytes: fetchBytes,

@@ -25,6 +25,9 @@ const (
 	// commitEvery spaces the offset commits. They are a hint to people who look at the group's lag;
 	// nothing of ours reads them.
 	commitEvery = 5 * time.Second
+	// beatsInWait is how many moments for ending batches there are in the time between two of one partition: few, so that
+	// partitions meet, and enough that little of the time after the one before was written is waited in vain.
+	beatsInWait = 5
 	// warmSessions is how many sessions a process has ready to go on, at about 6 KiB each; the others are
 	// frozen, and take some 3 µs to thaw.
 	warmSessions = 16 << 10
@@ -49,6 +52,7 @@ type worker struct {
 	held     []message       // read, not taken into a batch yet
 	readTo   int64           // the next offset to be fetched; position ≤ next ≤ held ≤ readTo
 	end      int64           // where the log ended when it was last looked at
+	ended    time.Time       // when the newest batch was gathered
 	quiet    time.Time       // since when the partition is read to its end; zero: it is not
 	clock    policies.Millis // the partition's event time: the newest ts seen in it
 	memory   *memory
@@ -65,6 +69,7 @@ type worker struct {
 func (c *collector) newWorker(gen *kafka.Generation, known *roster, partition, of int) *worker {
 	return &worker{
 		collector: c, gen: gen, known: known, partition: partition, keepWarm: max(warmSessions/of, 1),
+		ended:  c.began,
 		tail:   newTail(c.transport, c.Brokers, c.Topic, partition),
 		erased: map[sessionOf]bool{},
 		log:    c.Log.With("topic", c.Topic, "partition", partition, "generation", gen.ID),
@@ -238,27 +243,37 @@ type run struct {
 
 func (r run) empty() bool { return r.next == r.first }
 
-// gather reads until a limit of the batch is reached, or nothing comes for idleFetch, or ctx ends.
-func (w *worker) gather(ctx context.Context) (run, error) {
-	var began time.Time // when the first message was in hand
+// gather reads until a batch is full, or its time has come and the one before is in the record, or nothing comes for
+// idleFetch, or ctx ends. What is not full waits for the one before, for which it would have to wait when it
+// was checked: so batches grow with what there is to write, and are few where each takes long.
+func (w *worker) gather(ctx context.Context) (r run, err error) {
+	defer func() {
+		if !r.empty() {
+			w.ended = time.Now()
+		}
+	}()
+	var ends time.Time // once a message is in hand
 	if len(w.held) > 0 {
-		began = time.Now()
+		ends = w.nextBeat()
 	}
 	for ctx.Err() == nil {
 		if r, full := w.cut(); full {
 			return r, nil
 		}
-		wait := idleFetch
-		if !began.IsZero() {
-			left := w.Batch.Wait - time.Since(began)
-			if left <= 0 {
-				break
+		least, wait := 1, idleFetch
+		if !ends.IsZero() {
+			if time.Until(ends) <= 0 {
+				if !w.flight.flies() {
+					break
+				}
+				ends = w.nextBeat()
 			}
-			wait = min(wait, left)
+			// The broker gathers, at less cost.
+			least, wait = fetchBytes, min(wait, max(time.Until(ends), time.Millisecond))
 		}
 		var pg page
 		err := w.try(ctx, "read from the broker", func() (err error) {
-			pg, err = w.tail.fetch(ctx, w.readTo, wait)
+			pg, err = w.tail.fetch(ctx, w.readTo, least, wait)
 			var lost *lostError
 			if errors.As(err, &lost) {
 				return backoff.Permanent(err)
@@ -282,14 +297,22 @@ func (w *worker) gather(ctx context.Context) (run, error) {
 			return run{}, err
 		}
 		w.advance(pg)
-		if began.IsZero() && w.readTo > w.next {
-			began = time.Now()
+		if ends.IsZero() && w.readTo > w.next {
+			ends = w.nextBeat()
 		}
 		if w.readTo == w.next {
 			break // nothing new
 		}
 	}
 	return w.rest(), nil
+}
+
+// nextBeat is when a batch that is not full ends: Wait after the one before, and for all partitions of a process at the
+// same moments, so that they are written together, for which see warehouse.Store.Write.
+func (w *worker) nextBeat() time.Time {
+	beat := max(w.Batch.Wait/beatsInWait, 1)
+	at := max(time.Since(w.began), w.ended.Add(w.Batch.Wait).Sub(w.began))
+	return w.began.Add((at/beat + 1) * beat)
 }
 
 // advance takes a page in.

@@ -4,23 +4,24 @@ import (
 	"context"
 	"slices"
 	"sync"
+	"time"
 )
 
 const (
-	// writers is how many groups of batches are written at a time: one while the next is gathered would leave
-	// the server idle between two statements.
-	writers = 2
 	// togetherRows bounds a group by its interactions, so that what is written at once takes no more memory than
-	// before, when each of four partitions wrote a batch of its own.
+	// when each of four partitions wrote a batch of its own.
 	togetherRows = 60_000
+	// linger is how long one that would write alone waits for others: batches of a process end at the same
+	// moments, and come within some milliseconds of each other.
+	linger = 10 * time.Millisecond
 )
 
-// together has batches that are written at the same moment written as one. What a statement costs beside its
-// rows (a part of each table, its merges, waiting for the disk) is a hundred milliseconds of every
-// batch, and the partitions of a process each have one: while some are written, the others gather.
+// together has batches that come at the same moment written as one, and one group after the other. What a statement
+// costs beside its rows (a part of each table, its merges, waiting for the disk) is many milliseconds of
+// every batch, and the partitions of a process each have one: while some are written, the others gather.
 type together struct {
 	mu      sync.Mutex
-	writing int
+	writing bool
 	waiting []*joined
 }
 
@@ -41,7 +42,7 @@ type answer struct {
 func (g *together) write(ctx context.Context, b *Batch, write func(context.Context, []*Batch) error) error {
 	j := &joined{batch: b, answer: make(chan answer, 1)}
 	g.mu.Lock()
-	if g.writing == writers {
+	if g.writing {
 		g.waiting = append(g.waiting, j)
 		g.mu.Unlock()
 		a, err := g.wait(ctx, j)
@@ -53,10 +54,15 @@ func (g *together) write(ctx context.Context, b *Batch, write func(context.Conte
 		case !a.writes:
 			return a.err
 		}
-		g.mu.Lock()
 	} else {
-		g.writing++
+		g.writing = true
+		g.mu.Unlock()
+		select {
+		case <-ctx.Done():
+		case <-time.After(linger):
+		}
 	}
+	g.mu.Lock()
 	group := g.take(j)
 	g.mu.Unlock()
 	batches := make([]*Batch, len(group))
@@ -89,7 +95,7 @@ func (g *together) pass() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if len(g.waiting) == 0 {
-		g.writing--
+		g.writing = false
 		return
 	}
 	next := g.waiting[0]

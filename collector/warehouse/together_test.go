@@ -61,8 +61,8 @@ func TestBatchesThatAreWrittenTogether(t *testing.T) {
 		})
 	}
 	group.Wait()
-	if g.writing != 0 || len(g.waiting) != 0 {
-		t.Errorf("%d write and %d wait when all is done", g.writing, len(g.waiting))
+	if g.writing || len(g.waiting) != 0 {
+		t.Errorf("one writes (%v) and %d wait when all is done", g.writing, len(g.waiting))
 	}
 	if groups >= len(written) {
 		t.Errorf("%d batches were written one by one", len(written))
