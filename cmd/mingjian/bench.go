@@ -26,7 +26,7 @@ type benchCommand struct {
 	Open       int           `help:"Only open so many sessions and leave them open: what they cost in memory, and how long a takeover takes." placeholder:"NUMBER"`
 	Lead       int64         `help:"Interactions by which the producer may be ahead of the record." default:"200000"`
 	Seed       uint64        `help:"Seed of all choices." default:"1"`
-	CPUProfile string        `name:"cpuprofile" help:"Directory for the collector's CPU profile." placeholder:"DIR" type:"path" env:"-"`
+	CPUProfile string        `name:"cpuprofile" help:"Directory for CPU profiles of the collector." placeholder:"DIR" type:"path" env:"-"`
 	Verbose    bool          `help:"Show what the servers and the collector log."`
 	JSON       bool          `help:"Print JSON." env:"-"`
 }
@@ -72,6 +72,7 @@ func (c *benchCommand) Run(ctx context.Context, log *slog.Logger) error {
 	if c.Verbose {
 		o.Stderr, o.Log = os.Stderr, log
 	}
+	letGarbageGrow(passingPercent)
 	result, err := bench.Run(ctx, o)
 	if wrong := (*bench.Wrong)(nil); err != nil && !errors.As(err, &wrong) {
 		return err

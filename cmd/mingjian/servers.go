@@ -27,6 +27,7 @@ func (c *kafkaCommand) Run(ctx context.Context, log *slog.Logger) error {
 	if err != nil {
 		return err
 	}
+	letGarbageGrow(passingPercent)
 	return kafka.Run(ctx, kafka.Options{Data: c.Data, Listener: listener, Topics: c.Topic, SyncWrites: c.SyncWrites, Log: log})
 }
 
@@ -53,6 +54,7 @@ func (c *clickhouseCommand) Run(ctx context.Context, log *slog.Logger) error {
 			users = append(users, clickhouse.User(u))
 		}
 	}
+	letGarbageGrow(passingPercent)
 	library, err := clickhouse.Library(ctx, clickhouse.LibraryOptions{Progress: os.Stderr, Log: log})
 	if err != nil {
 		return err

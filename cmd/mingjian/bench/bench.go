@@ -59,7 +59,7 @@ type Options struct {
 	Seed       uint64
 	Naive      time.Duration // for how long the naive ways are measured, each
 	Open       int           // sessions to open and leave open, instead of everything else; 0: not
-	Profile    string        // directory for the collector's CPU profile; "": none
+	Profile    string        // directory for CPU profiles of the collector; "": none
 
 	Progress io.Writer    // one line per step
 	Stderr   io.Writer    // what the children say
@@ -90,7 +90,7 @@ func Run(ctx context.Context, o Options) (r Result, err error) {
 		return r, fmt.Errorf("ask for the engine's version: %w", err)
 	}
 	steps := []func(context.Context) error{
-		b.sustained, b.tables, b.copying, b.catchUp, b.latency, b.audit, b.stages, b.naiveWhole,
+		b.sustained, b.latency, b.tables, b.copying, b.catchUp, b.audit, b.stages, b.naiveWhole,
 	}
 	if o.Open > 0 {
 		steps = []func(context.Context) error{b.opened}
@@ -129,12 +129,12 @@ func (b *bench) stream(name string, n int64) (*stream, error) {
 	return s, nil
 }
 
-// profile is the file for the collector's profile; "" where none is wanted.
-func (b *bench) profile() string {
+// profile is the file for a collector's profile; "" where none is wanted.
+func (b *bench) profile(of string) string {
 	if b.Profile == "" {
 		return ""
 	}
-	return filepath.Join(b.Profile, "collector.pprof")
+	return filepath.Join(b.Profile, of+".pprof")
 }
 
 // likely is how many messages a second a duration is planned with: more than two cores do, for event
@@ -144,7 +144,7 @@ const likely = 60_000
 // sustained measures from the first interaction produced to the last one sealed, while production goes
 // on, at most Lead ahead.
 func (b *bench) sustained(ctx context.Context) error {
-	if _, err := b.system.collect(ctx, b.profile()); err != nil {
+	if _, err := b.system.collect(ctx, b.profile("sustained")); err != nil {
 		return err
 	}
 	n := b.Count

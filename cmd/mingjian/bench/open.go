@@ -39,7 +39,7 @@ func (b *bench) opened(ctx context.Context) error {
 		n += int64(len(s.talks[i%len(s.talks)].lines))
 	}
 	s.base = time.Now().Add(-openFor).Truncate(time.Millisecond)
-	if _, err := b.system.collect(ctx, b.profile()); err != nil {
+	if _, err := b.system.collect(ctx, b.profile("open")); err != nil {
 		return err
 	}
 	p := newProducer(b.system.endpoints.Kafka, collector.InteractionsTopic)

@@ -18,8 +18,8 @@ const (
 	// requestMessages and requestBytes bound one request, below what a broker takes by default.
 	requestMessages = 4000
 	requestBytes    = 1_000_000
-	// tick is how often messages are sent where the rate is held.
-	tick = 5 * time.Millisecond
+	// tick is how often messages are sent where the rate is held: as a client does that lingers a moment.
+	tick = 20 * time.Millisecond
 )
 
 // sent is a message of a partition that the broker has, with the moment at which it was due to be
@@ -91,14 +91,13 @@ func (p *producer) send(ctx context.Context, s *stream, how pace) (n int64, err 
 			want = min(want, how.count-n)
 		}
 		if how.rate > 0 {
-			owed := int64(time.Since(began).Seconds()*how.rate) - n
-			if owed <= 0 {
-				if err := sleep(ctx, tick); err != nil {
-					return n, err
-				}
+			// Always a pause, or else what was due while one was sent would go in hundreds of small requests.
+			if err := sleep(ctx, tick); err != nil {
+				return n, err
+			}
+			if want = min(want, int64(time.Since(began).Seconds()*how.rate)-n); want <= 0 {
 				continue
 			}
-			want = min(want, owed)
 		}
 		if how.lead > 0 && n-how.behind() > how.lead {
 			if err := sleep(ctx, tick); err != nil {
