@@ -29,7 +29,8 @@ func TestWhatIsErasedIsNowhereAndItsLeafStays(t *testing.T) {
 	away := before
 	away.Version, away.Deleted = 1, true
 	session := func(tenant, id, customer string, version int64) warehouse.Session {
-		return warehouse.Session{Tenant: tenant, SessionID: id, Topic: "t", Version: version, CustomerID: customer, Facts: customer, State: []byte(customer), Owners: customer, Pending: true, Due: 9, Events: 2}
+		facts := fmt.Sprintf(`{"human":{"waits":[{"asked_at":1,"what":%q}]}}`, customer)
+		return warehouse.Session{Tenant: tenant, SessionID: id, Topic: "t", Version: version, CustomerID: customer, Facts: facts, State: []byte(customer), Owners: customer, Pending: true, Due: 9, Events: 2}
 	}
 	gone := session("default", "moved", words, 2)
 	gone.Deleted = true
@@ -44,6 +45,11 @@ func TestWhatIsErasedIsNowhereAndItsLeafStays(t *testing.T) {
 	})
 	if err := r.Put(t.Context(), warehouse.Cases, []warehouse.MirrorRow{{ID: "c", Version: 1, Tenant: "acme", SessionID: "his", Document: []byte(`{"a":1,"customer":"` + words + `\"","z":{"customer":"` + words + `"}}`)}}); err != nil {
 		t.Fatal(err)
+	}
+
+	saying := "SELECT count() FROM sessions WHERE position(waits, '" + words + "') > 0"
+	if r.count(t, saying) == 0 {
+		t.Fatal("what is read of facts beside them does not say it")
 	}
 
 	ids, err := r.SessionsOf(t.Context(), "acme", []string{words, "p-" + words})
@@ -76,6 +82,9 @@ func TestWhatIsErasedIsNowhereAndItsLeafStays(t *testing.T) {
 		if n := r.count(t, "SELECT count() FROM "+table+" WHERE position(toString(tuple(*)), '"+words+"') > 0"); n != 0 {
 			t.Errorf("%d rows of %s still say it", n, table)
 		}
+	}
+	if n := r.count(t, saying); n != 0 {
+		t.Errorf("%d rows of sessions still say it where waits stand by themselves", n)
 	}
 	if n := r.count(t, "SELECT count() FROM cases WHERE document = '{\"a\":1,\"customer\":\"erased\",\"z\":{\"customer\":\"erased\"}}'"); n != 1 {
 		t.Error("the case lost more than its customer")
