@@ -57,6 +57,7 @@ func (s *system) changes(random *rand.Rand, rows, bits int) {
 	for i := range bits {
 		s.flip(random, files[i%len(files)])
 	}
+	s.t.Logf("%d changes of rows of %d tables and %d of bits of %d files, one at a time", rows, len(damaged), bits, len(files))
 }
 
 // Collectors and the notary write while it is checked: nothing is accused, before, meanwhile or after.
