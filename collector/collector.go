@@ -70,9 +70,8 @@ const (
 	// DefaultBatchBytes bounds a batch by the size of its messages, so that a run of the largest
 	// messages a broker takes by default (1 MiB) cannot fill the memory of a worker.
 	DefaultBatchBytes = 16 << 20
-	// DefaultBatchWait is between the ends of two batches of a partition that are not full: short enough that a finding
-	// is queryable within a second, long enough that a trickle does not make hundreds of small inserts
-	// a second.
+	// DefaultBatchWait is between the moments at which batches end that are not full: short enough that a finding is
+	// queryable within a second, long enough that a trickle does not make hundreds of small inserts a second.
 	DefaultBatchWait = 250 * time.Millisecond
 	// DefaultQuiet is how long a partition must have been read to its end before the wall clock
 	// fires deadlines there. A producer that sends conversations in a row pauses less than that.
@@ -92,7 +91,7 @@ type Store interface {
 type Limits struct {
 	Messages int
 	Bytes    int
-	Wait     time.Duration // between the ends of two batches of a partition that are not full
+	Wait     time.Duration // between the moments at which batches end that are not full
 }
 
 // Options is what Run needs. Brokers, Store, Keys and Rules must be given; the rest defaults.

@@ -97,7 +97,7 @@ func (t *tail) bounds(ctx context.Context) (first, end int64, err error) {
 	return 0, 0, fmt.Errorf("offsets of %s/%d: the broker does not know the partition", t.topic, t.partition)
 }
 
-// fetch reads from an offset on, waiting up to wait for so many bytes, fetchBytes at most, to be there. Beside
+// fetch reads from an offset on, waiting up to wait for at least so many bytes to be there. Beside
 // network and broker errors it returns *lostError and *aheadError.
 func (t *tail) fetch(ctx context.Context, offset int64, least int, wait time.Duration) (page, error) {
 	ctx, cancel := context.WithTimeout(ctx, wait+networkPatience)

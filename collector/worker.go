@@ -25,9 +25,12 @@ const (
 	// commitEvery spaces the offset commits. They are a hint to people who look at the group's lag;
 	// nothing of ours reads them.
 	commitEvery = 5 * time.Second
-	// beatsInWait is how many moments for ending batches there are in the time between two of one partition: few, so that
-	// partitions meet, and enough that little of the time after the one before was written is waited in vain.
+	// beatsInWait is into how many parts Batch.Wait is divided for a batch that the one before kept waiting: few, so that
+	// partitions meet, and enough that little of the time after it was written is waited in vain.
 	beatsInWait = 5
+	// gatherBytes is for how much at most the broker is asked to wait, once a message is in hand: beyond that a fetch
+	// costs little beside what it brings.
+	gatherBytes = 1 << 20
 	// warmSessions is how many sessions a process has ready to go on, at about 6 KiB each; the others are
 	// frozen, and take some 3 µs to thaw.
 	warmSessions = 16 << 10
@@ -52,7 +55,6 @@ type worker struct {
 	held     []message       // read, not taken into a batch yet
 	readTo   int64           // the next offset to be fetched; position ≤ next ≤ held ≤ readTo
 	end      int64           // where the log ended when it was last looked at
-	ended    time.Time       // when the newest batch was gathered
 	quiet    time.Time       // since when the partition is read to its end; zero: it is not
 	clock    policies.Millis // the partition's event time: the newest ts seen in it
 	memory   *memory
@@ -69,7 +71,6 @@ type worker struct {
 func (c *collector) newWorker(gen *kafka.Generation, known *roster, partition, of int) *worker {
 	return &worker{
 		collector: c, gen: gen, known: known, partition: partition, keepWarm: max(warmSessions/of, 1),
-		ended:  c.began,
 		tail:   newTail(c.transport, c.Brokers, c.Topic, partition),
 		erased: map[sessionOf]bool{},
 		log:    c.Log.With("topic", c.Topic, "partition", partition, "generation", gen.ID),
@@ -246,15 +247,10 @@ func (r run) empty() bool { return r.next == r.first }
 // gather reads until a batch is full, or its time has come and the one before is in the record, or nothing comes for
 // idleFetch, or ctx ends. What is not full waits for the one before, for which it would have to wait when it
 // was checked: so batches grow with what there is to write, and are few where each takes long.
-func (w *worker) gather(ctx context.Context) (r run, err error) {
-	defer func() {
-		if !r.empty() {
-			w.ended = time.Now()
-		}
-	}()
+func (w *worker) gather(ctx context.Context) (run, error) {
 	var ends time.Time // once a message is in hand
 	if len(w.held) > 0 {
-		ends = w.nextBeat()
+		ends = w.beat(w.Batch.Wait)
 	}
 	for ctx.Err() == nil {
 		if r, full := w.cut(); full {
@@ -266,10 +262,10 @@ func (w *worker) gather(ctx context.Context) (r run, err error) {
 				if !w.flight.flies() {
 					break
 				}
-				ends = w.nextBeat()
+				ends = w.beat(max(w.Batch.Wait/beatsInWait, 1))
 			}
 			// The broker gathers, at less cost.
-			least, wait = fetchBytes, min(wait, max(time.Until(ends), time.Millisecond))
+			least, wait = gatherBytes, min(wait, max(time.Until(ends), time.Millisecond))
 		}
 		var pg page
 		err := w.try(ctx, "read from the broker", func() (err error) {
@@ -298,7 +294,7 @@ func (w *worker) gather(ctx context.Context) (r run, err error) {
 		}
 		w.advance(pg)
 		if ends.IsZero() && w.readTo > w.next {
-			ends = w.nextBeat()
+			ends = w.beat(w.Batch.Wait)
 		}
 		if w.readTo == w.next {
 			break // nothing new
@@ -307,12 +303,10 @@ func (w *worker) gather(ctx context.Context) (r run, err error) {
 	return w.rest(), nil
 }
 
-// nextBeat is when a batch that is not full ends: Wait after the one before, and for all partitions of a process at the
-// same moments, so that they are written together, for which see warehouse.Store.Write.
-func (w *worker) nextBeat() time.Time {
-	beat := max(w.Batch.Wait/beatsInWait, 1)
-	at := max(time.Since(w.began), w.ended.Add(w.Batch.Wait).Sub(w.began))
-	return w.began.Add((at/beat + 1) * beat)
+// beat is the next moment of those that follow each other so. They are the same for all partitions of a process, so
+// that batches that end then are written together, for which see warehouse.Store.Write.
+func (c *collector) beat(every time.Duration) time.Time {
+	return c.began.Add((time.Since(c.began)/every + 1) * every)
 }
 
 // advance takes a page in.

@@ -77,6 +77,8 @@ type Record interface {
 	Revisions(ctx context.Context) ([]string, error)
 	Policies(ctx context.Context, revision string) (warehouse.Policies, bool, error)
 	IndicatorFindings(ctx context.Context, each func(*warehouse.Finding) error) error
+	// Settle returns when what could be read before it was called will still be there after a loss of power.
+	Settle(ctx context.Context) error
 }
 
 const (
@@ -266,7 +268,7 @@ func (f *follower) queueSeals(ctx context.Context, p warehouse.Partition, some [
 		}
 		entries = append(entries, Entry{Key: KeySeal + s.ID, Type: TypeSeal, At: f.store.Now(), Body: SealBody{Header: h.Canonical(), ID: s.ID}})
 	}
-	return f.queue(ctx, entries)
+	return f.queueRead(ctx, entries)
 }
 
 // inChainOrder puts each seal behind the one that it follows. Where two follow one, or none is there, they are
@@ -338,6 +340,18 @@ func (n *Notary) queue(ctx context.Context, entries []Entry) error {
 	return n.store.Write(ctx, func(tx *store.Tx) error { return Queue(ctx, tx, entries...) })
 }
 
+// queueRead queues what was read of the record. The log must not know of a seal that a loss of power takes from the
+// record: nobody could tell that from one that was deleted.
+func (f *follower) queueRead(ctx context.Context, entries []Entry) error {
+	if len(entries) == 0 {
+		return nil
+	}
+	if err := f.record.Settle(ctx); err != nil {
+		return err
+	}
+	return f.queue(ctx, entries)
+}
+
 // unknown gives those of ids that are not queued, and remembers the others.
 func (f *follower) unknown(ctx context.Context, prefix string, ids []string) (map[string]bool, error) {
 	ids = slices.DeleteFunc(ids, func(id string) bool { return f.known[prefix+id] })
@@ -373,7 +387,7 @@ func (f *follower) followPolicies(ctx context.Context) error {
 			entries = append(entries, Entry{Key: KeyPolicies + revision, Type: TypePolicies, At: f.store.Now(), Body: PoliciesOf(&p)})
 		}
 	}
-	return f.queue(ctx, entries)
+	return f.queueRead(ctx, entries)
 }
 
 // followIndicators queues the versions of indicators' findings.
@@ -398,5 +412,5 @@ func (f *follower) followIndicators(ctx context.Context) error {
 			entries = append(entries, Entry{Key: key, Type: TypeIndicator, At: f.store.Now(), Body: IndicatorOf(v)})
 		}
 	}
-	return f.queue(ctx, entries)
+	return f.queueRead(ctx, entries)
 }

@@ -3,6 +3,7 @@ package evidence_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"path/filepath"
@@ -26,7 +27,10 @@ type record struct {
 	seals      []warehouse.Seal
 	policies   []warehouse.Policies
 	indicators []warehouse.Finding
+	unsettled  error // of Settle
 }
+
+func (r *record) Settle(context.Context) error { return r.unsettled }
 
 func (r *record) put(s warehouse.Seal) {
 	r.mu.Lock()
@@ -193,6 +197,37 @@ func TestEverySealIsInTheLogOnceAndBehindTheOneBefore(t *testing.T) {
 }
 
 // While the notary runs: what comes, what comes late, and what was changed on its way.
+// What a loss of power may still take from the record is not in the log.
+func TestNothingIsLoggedThatTheRecordMayLose(t *testing.T) {
+	storetest.OnEach(t, func(t *testing.T, dsn string) {
+		dir, db := t.TempDir(), openStore(t, dsn)
+		r := &record{
+			unsettled:  errors.New("the disk is away"),
+			policies:   []warehouse.Policies{{Revision: "r", Files: "{}"}},
+			indicators: []warehouse.Finding{{ID: "f", Tenant: "t", Rule: "i", Level: "indicator", Version: 1}},
+		}
+		r.put(follower(t, warehouse.Seal{Topic: "a", Last: -1}, 2, 5))
+		n := openNotary(t, dir, db, nil)
+		if err := n.Follow(t.Context(), r); !errors.Is(err, r.unsettled) {
+			t.Errorf("followed: %v", err)
+		}
+		if err := n.Close(); err != nil {
+			t.Fatal(err)
+		}
+		if keys, _ := logged(t, dir); len(keys) != 0 {
+			t.Errorf("the log has %q", keys)
+		}
+		r.unsettled = nil
+		n = openNotary(t, dir, db, nil)
+		if err := errors.Join(n.Follow(t.Context(), r), n.Close()); err != nil {
+			t.Fatal(err)
+		}
+		if keys, _ := logged(t, dir); len(keys) != 3 {
+			t.Errorf("the log has %q", keys)
+		}
+	})
+}
+
 func TestTheNotaryFollowsWhatHappens(t *testing.T) {
 	dir, db, r := t.TempDir(), openStore(t, filepath.Join(t.TempDir(), "a.db")), &record{}
 	first := follower(t, warehouse.Seal{Topic: "a", Last: -1}, 3, 2)

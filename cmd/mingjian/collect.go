@@ -46,8 +46,8 @@ const (
 	// gcPercent lets garbage grow to twice what lives: below the limit memory is cheaper than the processor, of
 	// which collecting took a tenth.
 	gcPercent = 200
-	// passingPercent is for processes in which little lives and much passes through: broker, engine, and the
-	// producer of 'bench', which spent two thirds of its time on collecting.
+	// passingPercent is for processes in which little lives and much passes through: the engine, and the producer of
+	// 'bench', which spent two thirds of its time on collecting.
 	passingPercent = 400
 )
 

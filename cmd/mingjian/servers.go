@@ -27,7 +27,6 @@ func (c *kafkaCommand) Run(ctx context.Context, log *slog.Logger) error {
 	if err != nil {
 		return err
 	}
-	letGarbageGrow(passingPercent)
 	return kafka.Run(ctx, kafka.Options{Data: c.Data, Listener: listener, Topics: c.Topic, SyncWrites: c.SyncWrites, Log: log})
 }
 

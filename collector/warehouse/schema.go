@@ -93,7 +93,8 @@ type clauses struct {
 
 // Durable renders the settings with which an acknowledged insert survives a loss of power: a seal
 // must never reach the disk before the rows it closes. Replicas do that for each other, and the embedded server
-// for every table at once. What a merge wrote is on the disk long before the server removes what it was made of.
+// for every table at once, when it starts too: what a merge wrote is on the disk before the server removes what it
+// was made of.
 func (c clauses) Durable() string {
 	if c.Replicated || c.Flushed {
 		return "fsync_after_insert = 0, fsync_part_directory = 0, min_rows_to_fsync_after_merge = 0"
@@ -106,6 +107,9 @@ func (c clauses) Durable() string {
 // parts of a table's month down to two at fifty (SimpleMergeSelector.cpp of ClickHouse). Statistics of every
 // column, which newer servers make with each merge, tell their planner nothing that our queries need.
 var mergeSettings = map[string]string{"min_parts_to_merge_at_once": "10", "merge_selector_base": "20", "auto_statistics_types": "''"}
+
+// oldMergeSetting is known to every server that we support.
+const oldMergeSetting = "min_parts_to_merge_at_once"
 
 const (
 	// flushesMacro is what the embedded server is known by (package deploy/embedded/clickhouse).
@@ -153,22 +157,23 @@ func migrate(ctx context.Context, db *sql.DB, engine Engine) error {
 		return err
 	}
 	fill := clauses{Engine: engine}
-	var known uint64
-	if err := db.QueryRowContext(ctx, "SELECT count() FROM system.settings WHERE name = ?", pruneSetting).Scan(&known); err != nil {
+	prunes, err := known(ctx, db, "SELECT count() FROM system.settings WHERE name = ?", pruneSetting)
+	if err != nil {
 		return fmt.Errorf("ask for the server's settings: %w", err)
 	}
-	if known > 0 {
+	if prunes {
 		fill.PruneFinal = pruneFinal
 	}
-	if err := db.QueryRowContext(ctx, "SELECT count() > 0 FROM system.macros WHERE macro = ?", flushesMacro).Scan(&fill.Flushed); err != nil {
+	if fill.Flushed, err = known(ctx, db, "SELECT count() FROM system.macros WHERE macro = ?", flushesMacro); err != nil {
 		return fmt.Errorf("ask for the server's macros: %w", err)
 	}
 	var settings []string
 	for _, name := range slices.Sorted(maps.Keys(mergeSettings)) {
-		if err := db.QueryRowContext(ctx, "SELECT count() FROM system.merge_tree_settings WHERE name = ?", name).Scan(&known); err != nil {
+		ok, err := known(ctx, db, "SELECT count() FROM system.merge_tree_settings WHERE name = ?", name)
+		if err != nil {
 			return fmt.Errorf("ask for the server's settings of tables: %w", err)
 		}
-		if known > 0 {
+		if ok || name == oldMergeSetting {
 			settings = append(settings, name+" = "+mergeSettings[name])
 		}
 	}
@@ -180,6 +185,45 @@ func migrate(ctx context.Context, db *sql.DB, engine Engine) error {
 	}
 	if _, err := p.Up(ctx); err != nil {
 		return fmt.Errorf("migrate the database: %w", err)
+	}
+	return fill.harden(ctx, db)
+}
+
+// known asks whether the server has something. Newer servers let a user read some tables about themselves only who was
+// granted it, which ours need not be: then it is not known to have it.
+func known(ctx context.Context, db *sql.DB, query string, args ...any) (bool, error) {
+	var n uint64
+	err := db.QueryRowContext(ctx, query, args...).Scan(&n)
+	if code(err) == accessDenied {
+		return false, nil
+	}
+	return n > 0, err
+}
+
+// harden makes tables durable that are not as this server needs it: they may have been made on another, and be restored
+// or attached here.
+func (c clauses) harden(ctx context.Context, db *sql.DB) error {
+	first, _, _ := strings.Cut(c.Durable(), ",")
+	rows, err := db.QueryContext(ctx, "SELECT name FROM system.tables WHERE database = currentDatabase() AND engine LIKE '%ReplacingMergeTree' AND position(engine_full, ?) = 0 ORDER BY name", first)
+	if err != nil {
+		return fmt.Errorf("ask how durable tables are: %w", err)
+	}
+	defer rows.Close()
+	var tables []string
+	for rows.Next() {
+		var name string
+		if err := rows.Scan(&name); err != nil {
+			return fmt.Errorf("ask how durable tables are: %w", err)
+		}
+		tables = append(tables, name)
+	}
+	if err := rows.Err(); err != nil {
+		return fmt.Errorf("ask how durable tables are: %w", err)
+	}
+	for _, name := range tables {
+		if _, err := db.ExecContext(ctx, "ALTER TABLE `"+name+"`"+c.OnCluster()+" MODIFY SETTING "+c.Durable()); err != nil {
+			return fmt.Errorf("make table %s durable: %w", name, err)
+		}
 	}
 	return nil
 }

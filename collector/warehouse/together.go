@@ -14,9 +14,12 @@ const (
 	// linger is how long one that would write alone waits for others: batches of a process end at the same
 	// moments, and come within some milliseconds of each other.
 	linger = 10 * time.Millisecond
+	// slow is how long a group may take before the next is written beside it: it may be a connection that nobody
+	// answers on any more.
+	slow = 10 * time.Second
 )
 
-// together has batches that come at the same moment written as one, and one group after the other. What a statement
+// together has batches that come at the same moment written as one, and one group after the other unless it is slow. What a statement
 // costs beside its rows (a part of each table, its merges, waiting for the disk) is many milliseconds of
 // every batch, and the partitions of a process each have one: while some are written, the others gather.
 type together struct {
@@ -69,11 +72,14 @@ func (g *together) write(ctx context.Context, b *Batch, write func(context.Conte
 	for i, one := range group {
 		batches[i] = one.batch
 	}
+	passed := time.AfterFunc(slow, g.pass)
 	err := write(ctx, batches)
 	for _, one := range group[1:] {
 		one.answer <- answer{err: err, alone: err != nil}
 	}
-	g.pass()
+	if passed.Stop() {
+		g.pass()
+	}
 	if err != nil && len(group) > 1 {
 		err = write(ctx, batches[:1])
 	}

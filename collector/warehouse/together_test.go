@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 )
 
@@ -67,4 +68,40 @@ func TestBatchesThatAreWrittenTogether(t *testing.T) {
 	if groups >= len(written) {
 		t.Errorf("%d batches were written one by one", len(written))
 	}
+}
+
+// A write that nobody answers holds the others up for a moment only.
+func TestOneThatHangsHoldsNobodyUpForLong(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var g together
+		hangs := make(chan struct{})
+		write := func(_ context.Context, all []*Batch) error {
+			if all[0].Seal.First == 0 {
+				<-hangs
+			}
+			return nil
+		}
+		var group sync.WaitGroup
+		began := time.Now()
+		for n := range int64(5) {
+			group.Go(func() {
+				time.Sleep(time.Duration(n) * time.Second)
+				if err := g.write(t.Context(), &Batch{Seal: &Seal{First: n}}, write); err != nil {
+					t.Error(err)
+				}
+				if n == 0 {
+					return
+				}
+				if took := time.Since(began); took > slow+time.Second {
+					t.Errorf("batch %d was written after %v", n, took)
+				}
+			})
+		}
+		time.Sleep(time.Minute)
+		close(hangs)
+		group.Wait()
+		if g.writing || len(g.waiting) != 0 {
+			t.Errorf("one writes (%v) and %d wait when all is done", g.writing, len(g.waiting))
+		}
+	})
 }

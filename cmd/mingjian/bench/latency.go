@@ -17,7 +17,8 @@ const askEvery = 50 * time.Millisecond
 
 // Latency is how long it takes from the moment at which an interaction was due to be produced until a
 // query first finds it sealed, over all interactions. What an interaction brings about is queryable
-// before its seal is, so findings are not later than that.
+// before its seal is, so findings are not later than that. The seal itself may be seen a moment before it is
+// on the disk.
 type Latency struct {
 	P50  float64 `json:"p50"` // milliseconds
 	P99  float64 `json:"p99"`

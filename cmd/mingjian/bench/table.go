@@ -22,19 +22,19 @@ func (r Result) Table(out io.Writer) error {
 	}
 	row("interactions", "%d in %.1f s, %.0f bytes and %.1f a session on average, %d sessions open at once, %d partitions",
 		r.Interactions, r.Seconds, r.MessageBytes, r.EventsPerSession, r.Sessions, r.Partitions)
-	row("findings", "%d", r.Findings)
-	row("rate", "%.0f/s", r.Rate)
+	row("findings", "%d, of everything that was measured", r.Findings)
+	row("rate", "%.0f/s, from the first one produced to the last one sealed", r.Rate)
 	row("plain copy", "%.0f/s; the rate is %.0f %% of it", r.CopyRate, 100*r.OfCopy)
-	row("naive whole", "%.0f/s; the rate is %.1f times that", r.NaiveRate, r.OfNaive)
+	row("naive whole", "%.0f/s with one OPA query of all packs for each, through JSON; the rate is %.1f times that", r.NaiveRate, r.OfNaive)
 	row("catching up", "collector %s, copy %s, the engine's own table %s", perSecond(r.CatchUp.Collector), perSecond(r.CatchUp.Copy), perSecond(r.CatchUp.EngineTable))
-	row("", "CPU s per million, broker and engine included: %.1f, %.1f, %.1f", r.CatchUp.CPU.Collector, r.CatchUp.CPU.Copy, r.CatchUp.CPU.EngineTable)
+	row("", "CPU s per million of the same, with what broker and engine use for it: %.1f, %.1f, %.1f", r.CatchUp.CPU.Collector, r.CatchUp.CPU.Copy, r.CatchUp.CPU.EngineTable)
 	if l := r.Latency; l != nil {
-		row("latency", "p50 %.0f ms, p99 %.0f ms, p99.9 %.0f ms at %.0f/s", l.P50, l.P99, l.P999, l.Held)
+		row("latency", "p50 %.0f ms, p99 %.0f ms, p99.9 %.0f ms at %.0f/s, from when it was due until a query finds it", l.P50, l.P99, l.P999, l.Held)
 	}
 	s := r.Stages
 	row("stages", "decode %.1f, redact %.1f, detect %.1f, fold %.1f, check %.1f, write %.1f µs of one core for an interaction",
 		s.Decode, s.Redact, s.Detect, s.Fold, s.Check, s.Write)
-	row("naive check", "%.0f µs with all packs, %.0f µs with those that apply: %.1f and %.1f times as long",
+	row("naive check", "%.0f µs with all packs, %.0f µs with those that apply: %.1f and %.1f times as long as the check",
 		r.NaiveCheck, r.NaiveCheckApplicable, r.NaiveCheck/cmp.Or(s.Check, 1), r.NaiveCheckApplicable/cmp.Or(s.Check, 1))
 	d := r.Dashboards
 	row("dashboards", "%d queries over %d interactions; the slowest, %s, %.0f ms; %d over a second", d.Queries, d.Over, d.Which, d.Slowest, d.Slow)

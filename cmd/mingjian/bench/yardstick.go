@@ -38,6 +38,8 @@ func (b *bench) tables(ctx context.Context) error {
 	for _, t := range []string{copyTable, catchUpTable, engineTable, naiveTable} {
 		statements = append(statements, "CREATE TABLE "+t+" AS mingjian.interactions")
 	}
+	// The engine's own table is filled without a statement that could wait for the disk.
+	statements = append(statements, "ALTER TABLE "+engineTable+" MODIFY SETTING fsync_after_insert = 1, fsync_part_directory = 1")
 	return b.run(ctx, statements...)
 }
 
@@ -214,7 +216,7 @@ func (b *bench) catchUp(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	b.say("catching up: collector %.0f/s, copy %.0f/s, engine's own table %.0f/s", b.result.CatchUp.Collector, b.result.CatchUp.Copy, b.result.CatchUp.EngineTable)
+	b.say("catching up: collector %s, copy %s, engine's own table %s", perSecond(b.result.CatchUp.Collector), perSecond(b.result.CatchUp.Copy), perSecond(b.result.CatchUp.EngineTable))
 	return b.run(ctx, "DROP TABLE "+yard+".view SYNC", "DROP TABLE "+yard+".queue SYNC")
 }
 

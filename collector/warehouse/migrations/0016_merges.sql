@@ -13,18 +13,3 @@ ALTER TABLE rejects{{.OnCluster}} MODIFY SETTING {{.Merges}};
 -- A session that goes on is read by a granule of each column, and of small columns the smallest block that was
 -- compressed at once held the rows of thirty granules.
 ALTER TABLE sessions{{.OnCluster}} MODIFY SETTING min_compress_block_size = 8192;
-
--- A server that flushes what it acknowledges does so for all files at once.
-ALTER TABLE interactions{{.OnCluster}} MODIFY SETTING {{.Durable}};
-ALTER TABLE sessions{{.OnCluster}} MODIFY SETTING {{.Durable}};
-ALTER TABLE findings{{.OnCluster}} MODIFY SETTING {{.Durable}};
-ALTER TABLE seals{{.OnCluster}} MODIFY SETTING {{.Durable}};
-ALTER TABLE rejects{{.OnCluster}} MODIFY SETTING {{.Durable}};
-ALTER TABLE reviews{{.OnCluster}} MODIFY SETTING {{.Durable}};
-ALTER TABLE cases{{.OnCluster}} MODIFY SETTING {{.Durable}};
-ALTER TABLE fund_entries{{.OnCluster}} MODIFY SETTING {{.Durable}};
-ALTER TABLE log_entries{{.OnCluster}} MODIFY SETTING {{.Durable}};
-ALTER TABLE policies{{.OnCluster}} MODIFY SETTING {{.Durable}};
-ALTER TABLE indicators{{.OnCluster}} MODIFY SETTING {{.Durable}};
-ALTER TABLE finding_versions{{.OnCluster}} MODIFY SETTING {{.Durable}};
-ALTER TABLE erasures{{.OnCluster}} MODIFY SETTING {{.Durable}};

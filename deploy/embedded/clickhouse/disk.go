@@ -17,8 +17,10 @@ const flushesMacro = "flushes_what_it_acknowledges"
 type disk struct {
 	sync func() error
 	turn chan struct{} // one in it while a pass is under way
+	dead chan struct{} // closed when a pass has failed
 	mu   sync.Mutex
 	next *pass // that has not begun; nil: nobody waits for one
+	err  error // of the first pass that failed; whose turn it is has it
 }
 
 // A pass is one flush of the whole filesystem.
@@ -36,9 +38,12 @@ func diskOf(dir string) (*disk, *os.File, error) {
 	return newDisk(func() error { return syncFilesystem(f) }), f, nil
 }
 
-func newDisk(sync func() error) *disk { return &disk{sync: sync, turn: make(chan struct{}, 1)} }
+func newDisk(sync func() error) *disk {
+	return &disk{sync: sync, turn: make(chan struct{}, 1), dead: make(chan struct{})}
+}
 
-// wait returns when everything that was written before it was called is on the disk. One that has begun may have
+// wait returns when everything that was written before it was called is on the disk. After a failure all
+// fail: the operating system tells of it once, and what it lost would be taken for written by the next pass. One that has begun may have
 // passed it by already, so it waits for the next, together with all others that do.
 func (d *disk) wait() error {
 	d.mu.Lock()
@@ -57,9 +62,13 @@ func (d *disk) wait() error {
 	d.mu.Lock()
 	d.next = nil
 	d.mu.Unlock()
-	if err := d.sync(); err != nil {
-		p.err = raise(codeCannotFsync, "CANNOT_FSYNC", "What was written did not get to the disk: %v", err)
+	if d.err == nil {
+		if err := d.sync(); err != nil {
+			d.err = raise(codeCannotFsync, "CANNOT_FSYNC", "What was written did not get to the disk: %v", err)
+			close(d.dead)
+		}
 	}
+	p.err = d.err
 	close(p.done)
 	return p.err
 }

@@ -40,18 +40,21 @@ func TestWaitingForTheDiskTogether(t *testing.T) {
 	})
 }
 
-// A disk that fails is told to all who waited, as an exception that clients know, and not to those who come later.
+// A disk that fails is told to all, those who come later too, as an exception that clients know: what it lost would
+// be taken for written.
 func TestADiskThatFails(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		broken := errors.New("input/output error")
-		var passes atomic.Int64
+		passes := 0
 		d := newDisk(func() error {
 			time.Sleep(time.Millisecond)
-			if passes.Add(1) <= 2 {
-				return broken
+			if passes++; passes == 2 {
+				return errors.New("input/output error")
 			}
 			return nil
 		})
+		if err := d.wait(); err != nil {
+			t.Fatal(err)
+		}
 		var group sync.WaitGroup
 		for range 10 {
 			group.Go(func() {
@@ -62,8 +65,13 @@ func TestADiskThatFails(t *testing.T) {
 			})
 		}
 		group.Wait()
-		if err := d.wait(); err != nil || passes.Load() != 3 {
-			t.Errorf("later: %v after %d passes", err, passes.Load())
+		select {
+		case <-d.dead:
+		default:
+			t.Error("the server goes on")
+		}
+		if err := d.wait(); err == nil || passes != 2 {
+			t.Errorf("later: %v after %d passes", err, passes)
 		}
 	})
 }

@@ -27,6 +27,7 @@ const killEvery = 50 * time.Millisecond
 type engine struct {
 	lib    *libchdb
 	args   []string
+	store  string  // where its tables lie
 	anchor *handle // held open so that the engine stays between sessions
 	tags   atomic.Uint64
 	open   sync.WaitGroup
@@ -49,7 +50,7 @@ func startEngine(library, data string) (*engine, error) {
 	if err := os.MkdirAll(store, 0o700); err != nil {
 		return nil, fmt.Errorf("create the ClickHouse data directory: %w", err)
 	}
-	e := &engine{lib: lib, args: []string{"mingjian", "--path=" + store, "--config-file=" + config}}
+	e := &engine{lib: lib, store: store, args: []string{"mingjian", "--path=" + store, "--config-file=" + config}}
 	if e.anchor = e.connect(e.args); e.anchor == nil {
 		return nil, fmt.Errorf("the ClickHouse engine did not start on %s: the reason stands above on standard error", data)
 	}

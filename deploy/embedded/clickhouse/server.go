@@ -98,7 +98,7 @@ func Run(ctx context.Context, o Options) error {
 	if err != nil {
 		return err
 	}
-	d, dir, err := diskOf(o.Data)
+	d, dir, err := diskOf(e.store) // which may be a mount of its own
 	if err != nil {
 		return err
 	}
@@ -106,6 +106,10 @@ func Run(ctx context.Context, o Options) error {
 	s := &server{engine: e, disk: d, users: o.Users, log: log, running: make(chan struct{}, maxRunning), reading: make(chan struct{}, maxReading)}
 	if err := s.introduce(); err != nil {
 		return fmt.Errorf("ask the ClickHouse engine for its version: %w", err)
+	}
+	// What merges had written may still be on its way, and what they were made of goes soon after a restart.
+	if err := d.wait(); err != nil {
+		return err
 	}
 	log.Info("clickhouse is ready", "address", o.Listener.Addr().String(), "version", s.version, "after", time.Since(begun))
 	return s.serve(ctx, o.Listener)
@@ -150,9 +154,14 @@ func (s *server) serve(ctx context.Context, l net.Listener) error {
 	}
 	ended := make(chan error, 1)
 	go func() { ended <- h.Serve(l) }()
+	var failed error
 	select {
 	case err := <-ended:
 		return fmt.Errorf("serve ClickHouse: %w", err)
+	case <-s.disk.dead:
+		// A new process finds out what is there, and lays aside parts that are not whole.
+		failed = fmt.Errorf("serve ClickHouse: %w", s.disk.wait())
+		kill()
 	case <-ctx.Done():
 	}
 	grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopGrace)
@@ -169,7 +178,7 @@ func (s *server) serve(ctx context.Context, l net.Listener) error {
 		return fmt.Errorf("stop ClickHouse: statements are still running: %w", err)
 	}
 	s.engine.close()
-	return nil
+	return failed
 }
 
 // ServeHTTP answers one request.
