@@ -2,7 +2,10 @@ package clickhouse_test
 
 import (
 	"context"
+	"os"
+	"path/filepath"
 	"testing"
+	"time"
 
 	"mingjian/deploy/embedded/clickhouse/clickhousetest"
 )
@@ -59,5 +62,39 @@ func TestKill(t *testing.T) {
 		if n := scan[uint64](t, conn, "SELECT toUInt64(count() - uniqExact(n)) FROM t WHERE writer = ?", w); n != 0 {
 			t.Errorf("writer %d: %d rows twice", w, n)
 		}
+	}
+}
+
+// A merge that a full disk cuts short leaves a part without marks, which the engine takes for whole until it starts
+// anew: then it takes what that part was made of.
+func TestAPartWithoutMarksEndsTheProcess(t *testing.T) {
+	ch := clickhousetest.Start(t)
+	conn := open(t, ch.Options())
+	exec(t, conn, "CREATE TABLE t (n UInt64) ORDER BY n")
+	for i := range 5 {
+		exec(t, conn, "INSERT INTO t SELECT number + ? FROM numbers(1000)", i*1000)
+	}
+	exec(t, conn, "OPTIMIZE TABLE t FINAL")
+	part := scan[string](t, conn, "SELECT path FROM system.parts WHERE table = 't' AND active")
+	marks, err := filepath.Glob(filepath.Join(part, "*.cmrk*"))
+	if err != nil || len(marks) == 0 {
+		t.Fatalf("the marks of %s: %q, %v", part, marks, err)
+	}
+	for _, file := range marks {
+		if err := os.Truncate(file, 0); err != nil {
+			t.Fatal(err)
+		}
+	}
+	exec(t, conn, "SYSTEM DROP MARK CACHE")
+	var n uint64
+	if err := conn.QueryRow(t.Context(), "SELECT sum(n) FROM t").Scan(&n); err == nil {
+		t.Fatal("a part without marks was read")
+	}
+	for conn.Ping(t.Context()) == nil { // bounded by the test's time: it ends or it does not
+		time.Sleep(10 * time.Millisecond)
+	}
+	ch.Restart()
+	if got, want := scan[uint64](t, conn, "SELECT sum(n) FROM t"), uint64(5000*4999/2); got != want {
+		t.Errorf("after the restart the sum is %d, want %d", got, want)
 	}
 }

@@ -17,7 +17,7 @@ const flushesMacro = "flushes_what_it_acknowledges"
 type disk struct {
 	sync func() error
 	turn chan struct{} // one in it while a pass is under way
-	dead chan struct{} // closed when a pass has failed
+	fail func(error)   // is told of the first pass that failed
 	mu   sync.Mutex
 	next *pass // that has not begun; nil: nobody waits for one
 	err  error // of the first pass that failed; whose turn it is has it
@@ -29,17 +29,17 @@ type pass struct {
 	err  error
 }
 
-// diskOf is the disk of a directory, until it is closed.
-func diskOf(dir string) (*disk, *os.File, error) {
+// diskOf is the disk of a directory, until that is closed.
+func diskOf(dir string, fail func(error)) (*disk, *os.File, error) {
 	f, err := os.Open(dir)
 	if err != nil {
 		return nil, nil, fmt.Errorf("open the ClickHouse data directory: %w", err)
 	}
-	return newDisk(func() error { return syncFilesystem(f) }), f, nil
+	return newDisk(func() error { return syncFilesystem(f) }, fail), f, nil
 }
 
-func newDisk(sync func() error) *disk {
-	return &disk{sync: sync, turn: make(chan struct{}, 1), dead: make(chan struct{})}
+func newDisk(sync func() error, fail func(error)) *disk {
+	return &disk{sync: sync, turn: make(chan struct{}, 1), fail: fail}
 }
 
 // wait returns when everything that was written before it was called is on the disk. After a failure all
@@ -65,7 +65,7 @@ func (d *disk) wait() error {
 	if d.err == nil {
 		if err := d.sync(); err != nil {
 			d.err = raise(codeCannotFsync, "CANNOT_FSYNC", "What was written did not get to the disk: %v", err)
-			close(d.dead)
+			d.fail(d.err)
 		}
 	}
 	p.err = d.err

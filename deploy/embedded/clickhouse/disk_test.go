@@ -18,7 +18,7 @@ func TestWaitingForTheDiskTogether(t *testing.T) {
 			time.Sleep(10 * time.Millisecond)
 			ended.Add(1)
 			return nil
-		})
+		}, func(err error) { t.Error(err) })
 		const writers = 100
 		var group sync.WaitGroup
 		for i := range writers {
@@ -44,14 +44,14 @@ func TestWaitingForTheDiskTogether(t *testing.T) {
 // be taken for written.
 func TestADiskThatFails(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		passes := 0
+		passes, told := 0, error(nil)
 		d := newDisk(func() error {
 			time.Sleep(time.Millisecond)
 			if passes++; passes == 2 {
 				return errors.New("input/output error")
 			}
 			return nil
-		})
+		}, func(err error) { told = err })
 		if err := d.wait(); err != nil {
 			t.Fatal(err)
 		}
@@ -65,12 +65,7 @@ func TestADiskThatFails(t *testing.T) {
 			})
 		}
 		group.Wait()
-		select {
-		case <-d.dead:
-		default:
-			t.Error("the server goes on")
-		}
-		if err := d.wait(); err == nil || passes != 2 {
+		if err := d.wait(); err == nil || err != told || passes != 2 {
 			t.Errorf("later: %v after %d passes", err, passes)
 		}
 	})

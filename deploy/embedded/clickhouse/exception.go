@@ -20,6 +20,7 @@ const (
 	codeIncorrectData        = 117
 	codeReadonly             = 164
 	codeQueryIsTooLarge      = 229
+	codeCorruptedData        = 246
 	codeIntoOutfile          = 358
 	codeTooMuch              = 396
 	codeAccessDenied         = 497

@@ -55,6 +55,7 @@ type Options struct {
 type server struct {
 	engine  *engine
 	disk    *disk
+	fail    func(error) // ends the process
 	users   []User
 	log     *slog.Logger
 	version string
@@ -98,12 +99,14 @@ func Run(ctx context.Context, o Options) error {
 	if err != nil {
 		return err
 	}
-	d, dir, err := diskOf(e.store) // which may be a mount of its own
+	ctx, fail := context.WithCancelCause(ctx)
+	defer fail(nil)
+	d, dir, err := diskOf(e.store, fail) // which may be a mount of its own
 	if err != nil {
 		return err
 	}
 	defer dir.Close() //nolint:errcheck // nothing is written to it
-	s := &server{engine: e, disk: d, users: o.Users, log: log, running: make(chan struct{}, maxRunning), reading: make(chan struct{}, maxReading)}
+	s := &server{engine: e, disk: d, fail: fail, users: o.Users, log: log, running: make(chan struct{}, maxRunning), reading: make(chan struct{}, maxReading)}
 	if err := s.introduce(); err != nil {
 		return fmt.Errorf("ask the ClickHouse engine for its version: %w", err)
 	}
@@ -154,14 +157,9 @@ func (s *server) serve(ctx context.Context, l net.Listener) error {
 	}
 	ended := make(chan error, 1)
 	go func() { ended <- h.Serve(l) }()
-	var failed error
 	select {
 	case err := <-ended:
 		return fmt.Errorf("serve ClickHouse: %w", err)
-	case <-s.disk.dead:
-		// A new process finds out what is there, and lays aside parts that are not whole.
-		failed = fmt.Errorf("serve ClickHouse: %w", s.disk.wait())
-		kill()
 	case <-ctx.Done():
 	}
 	grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopGrace)
@@ -178,7 +176,10 @@ func (s *server) serve(ctx context.Context, l net.Listener) error {
 		return fmt.Errorf("stop ClickHouse: statements are still running: %w", err)
 	}
 	s.engine.close()
-	return failed
+	if cause := context.Cause(ctx); !errors.Is(cause, context.Canceled) {
+		return fmt.Errorf("serve ClickHouse: %w; a new process lays aside parts that are not whole", cause)
+	}
+	return nil
 }
 
 // ServeHTTP answers one request.
@@ -221,6 +222,11 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	defer p.discard()
 	if err := s.run(r, user, q, p); err != nil {
 		s.log.Debug("clickhouse statement failed", "query_id", q.id, "user", user.Name, "error", err)
+		if e := asException(err); e.code == codeCorruptedData && strings.Contains(e.text, "Empty marks file") {
+			// A merge that a full disk cut short (see keepFree). When it starts, the engine lays such a part aside
+			// and takes what it was made of, which is there for some minutes.
+			s.fail(e)
+		}
 		p.fail(asException(err), s.version)
 		return
 	}
