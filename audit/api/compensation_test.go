@@ -137,7 +137,7 @@ func TestWhatBendsTheRulesOfCompensationIsRefusedAndJournalled(t *testing.T) {
 			first = m.Proposal.Digest
 			m.done("officer", "propose", cashOf(3100_00)...)
 		}, func() (*http.Response, string) { return m.ask("finance", "approve", "digest", first, "reason", "x") },
-			409, "this is not the proposal that you have read: it was changed since, now cash of CNY 310000 in minor units", "test-finance", m},
+			409, "this is not the proposal that you have read: it was changed since, now cash of CNY 3100.00", "test-finance", m},
 		{"another amount after approval", func() { m.approved("approver", "finance") }, func() (*http.Response, string) {
 			return m.ask("officer", "propose", cashOf(3000_00)...)
 		}, 409, "what was approved cannot be changed any more", "test-officer", m},

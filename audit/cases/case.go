@@ -21,7 +21,11 @@
 // transaction. Finance orders the payment (Pay), the receiver confirms it (Confirm), and a person
 // closes the case (Close). A case for which nothing is paid (points, something done again) takes the
 // same way. The customer may appeal (Appeal), as often as they like; none of those who proposed,
-// approved or rejected before decides it then.
+// approved or rejected before decides it then. The installation's own account is nobody's name: it
+// approves nothing and decides no appeal.
+//
+// Of a payout the first result counts. The same again is known by its id; one that says something else, or
+// names another reference, changes nothing and is kept for a person to look into (Contradictions).
 //
 // Transitions is the one table of who may do what from where. Every step is a row in case_steps (which
 // the database refuses to change), a line in the journal, a mirror row for the dashboards, and a new

@@ -54,17 +54,29 @@ func (a *Assessment) check() (err error) {
 }
 
 // Assess writes down the harm. A candidate is taken up first, in the same transaction; a proposal that
-// waits for approval is withdrawn.
+// waits for approval is withdrawn. A harm in a currency that has no limits of approval is refused: nothing
+// could be proposed for it.
 func (c *Cases) Assess(ctx context.Context, id string, version int64, a Assessment) (Case, error) {
 	if err := a.check(); err != nil {
 		return Case{}, err
 	}
-	return c.act(ctx, id, Assess, version, nil, func(d *doing) error {
+	limits, err := c.limits(ctx, a.Currency)
+	if err != nil {
+		return Case{}, err
+	}
+	note := map[string]any{"amount_minor": a.AmountMinor, "currency": a.Currency}
+	return c.act(ctx, id, Assess, version, note, func(d *doing) error {
+		if err := d.unapproved(); err != nil {
+			return err
+		}
 		if err := d.allowed(Assess); err != nil {
 			return err
 		}
 		if d.Currency != "" && d.PaidMinor > 0 && d.Currency != a.Currency {
 			return grave{&Fault{"currency", fmt.Sprintf("this case has paid in %s before; assess the harm in the same currency", d.Currency)}}
+		}
+		if limits != "" {
+			return grave{&Fault{"currency", limits}}
 		}
 		if d.State == Candidate {
 			d.Answer = a.Answer
@@ -82,6 +94,28 @@ func (c *Cases) Assess(ctx context.Context, id string, version int64, a Assessme
 		d.Harm = &Harm{AmountMinor: a.AmountMinor, Currency: a.Currency, PriceMinor: a.PriceMinor, Fraud: a.Fraud, Words: a.Words, By: d.who.ID, At: c.db.Now()}
 		return d.move(Assess, Assessed, a.Words, map[string]any{"amount_minor": a.AmountMinor, "currency": a.Currency, "price_minor": a.PriceMinor, "fraud": a.Fraud})
 	})
+}
+
+// limits asks the policy whether a currency has limits of approval, and returns its sentence where it has none.
+// A loss of one unit with a finding behind it is owed in every currency that has them.
+func (c *Cases) limits(ctx context.Context, currency string) (why string, err error) {
+	advice, err := c.o.Policy.Advise(ctx, policies.CompensationInput{
+		Kind: unsaid, Harm: policies.CompensationHarm{AmountMinor: 1, Currency: currency}, Rules: []policies.BrokenRule{{}},
+	})
+	if err != nil || advice.Eligible {
+		return "", err
+	}
+	return advice.Why.EN, nil
+}
+
+// unapproved refuses, for the journal, what would change a case that was approved: whoever tries this may mean
+// the money that was approved to be another.
+func (d *doing) unapproved() error {
+	switch d.State {
+	case Approved, Paying, Paid, Closed:
+		return grave{conflict(*d.Case, "this case is %s; what was approved cannot be changed any more: reject it, or file the customer's appeal", d.State)}
+	}
+	return nil
 }
 
 // Offer is what somebody proposes that the customer gets.
@@ -161,8 +195,8 @@ func (c *Cases) Propose(ctx context.Context, id string, version int64, o Offer) 
 		}
 	}
 	return c.act(ctx, id, Propose, version, note, func(d *doing) error {
-		if d.State == Approved || d.State == Paying || d.State == Paid {
-			return grave{conflict(*d.Case, "this case is %s; what was approved cannot be changed any more: reject it, or file the customer's appeal", d.State)}
+		if err := d.unapproved(); err != nil {
+			return err
 		}
 		if err := d.allowed(Propose); err != nil {
 			return err
@@ -243,7 +277,8 @@ func (p *Proposal) approvedBy(have []Ruling) bool {
 	return len(have) >= p.Approval.People && (byFinance || !p.Approval.Finance)
 }
 
-// words say what is proposed, for a sentence.
+// words say what is proposed, for a sentence. Nothing is proposed in a currency without two decimals: the table
+// of limits has none.
 func (p *Proposal) words() string {
 	switch p.Form {
 	case Points:
@@ -251,5 +286,5 @@ func (p *Proposal) words() string {
 	case Redo:
 		return "a redo"
 	}
-	return fmt.Sprintf("%s of %s %d in minor units", p.Form, p.Currency, p.Minor)
+	return fmt.Sprintf("%s of %s %d.%02d", p.Form, p.Currency, p.Minor/100, p.Minor%100)
 }

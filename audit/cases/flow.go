@@ -41,7 +41,8 @@ type Transition struct {
 	When       string    // where one action leads to two states: when to this one
 }
 
-// Exclusion is who may not do something although they hold the permission.
+// Exclusion is who may not do something although they hold the permission. Where anybody is excluded from
+// an approval or an appeal, so is the installation's own account.
 type Exclusion string
 
 // The exclusions.
@@ -142,6 +143,11 @@ func may(k Case, a Action, who identity.Principal) error {
 	}
 	if t.Not == Nobody {
 		return nil
+	}
+	// Whoever holds the installation's token signs in as its administrator too, so that this account is nobody's
+	// name, however it came in. A proposal of a first round is anybody's to make; what needs a second person is not.
+	if who.ID == identity.Administrator.ID && (t.Not == Proposer || k.State == Appealed || k.Round > 1) {
+		return forbidden("%s is the installation's own account and nobody's name, so it neither approves nor decides an appeal; sign in as a person who was invited for it", who.ID)
 	}
 	if k.decidedBefore(who.ID) {
 		return forbidden("you proposed, approved or rejected before the customer appealed; somebody else decides now")

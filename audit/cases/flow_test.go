@@ -74,7 +74,7 @@ func (o *office) try(ctx context.Context, rt *rapid.T, k cases.Case, a cases.Act
 	case cases.Pay:
 		return o.Pay(ctx, k.ID, k.Version, "付款")
 	case cases.Confirm:
-		c := cases.Confirmation{CaseID: k.ID, PayoutID: k.ID + "-p1", Paid: rapid.Bool().Draw(rt, "paid"), Money: yuan(1)}
+		c := cases.Confirmation{CaseID: k.ID, PayoutID: k.ID + "-p1", Paid: rapid.Bool().Draw(rt, "paid"), Money: yuan(1), Why: "账户"}
 		if n := len(k.Payouts); n > 0 {
 			c.PayoutID = k.Payouts[rapid.IntRange(max(0, n-2), n-1).Draw(rt, "payout")].ID
 		}

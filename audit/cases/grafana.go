@@ -21,12 +21,14 @@ import (
 
 	"mingjian/audit/identity"
 	"mingjian/audit/store"
+	"mingjian/policies"
 )
 
 // The headers of Grafana's webhook contact point with HMAC signature (Grafana 12: the signature's
-// default name; the time stamp's has no default and is to be configured as this one). The signature is
-// HMAC-SHA-256 in hex over the body, or over time stamp, colon, body, where a time stamp is sent; the
-// time stamp is in Unix seconds.
+// default name; the time stamp's has no default and is to be configured as this one, which the provisioned
+// contact point does). The signature is HMAC-SHA-256 in hex over time stamp, colon, body; the time stamp is in
+// Unix seconds. Grafana signs the body alone where no header is configured: such a message would be good for
+// ever in the hands of whoever saw it, so it is refused.
 const (
 	SignatureHeader = "X-Grafana-Alerting-Signature"
 	TimestampHeader = "X-Grafana-Alerting-Timestamp"
@@ -174,19 +176,17 @@ func (c *Cases) authentic(ctx context.Context, in *hookInput) error {
 		if !ok || subtle.ConstantTimeCompare(given[:], want[:]) != 1 {
 			return huma.Error401Unauthorized("the alert is not signed with this service's secret, and carries no such token")
 		}
-		return nil
+		return nil // sent again it finds every alert known
+	}
+	if in.Timestamp == "" {
+		return huma.Error401Unauthorized("the alert is signed without a time stamp; set the contact point's timestamp header (timestampHeader of hmacConfig) to " + TimestampHeader)
 	}
 	mac := hmac.New(sha256.New, secret)
-	if in.Timestamp != "" {
-		mac.Write([]byte(in.Timestamp + ":"))
-	}
+	mac.Write([]byte(in.Timestamp + ":"))
 	mac.Write(in.RawBody)
 	given, err := hex.DecodeString(in.Signature)
 	if err != nil || !hmac.Equal(given, mac.Sum(nil)) {
 		return huma.Error401Unauthorized("the alert's signature does not fit: another secret, or the message was changed on its way")
-	}
-	if in.Timestamp == "" {
-		return nil // sent again it finds every alert known
 	}
 	seconds, err := strconv.ParseInt(in.Timestamp, 10, 64)
 	now := c.db.Now()
@@ -233,22 +233,25 @@ func (c *Cases) alert(ctx context.Context, text json.RawMessage) (Heard, error) 
 	if !ok {
 		return c.refuse(ctx, a.Fingerprint, "the session that the alert names is not in the record")
 	}
-	rule := a.Labels["rule"]
-	finding := a.Labels["finding_id"]
-	if finding != "" {
-		if of := ruleOf(conv, finding); of == "" {
+	rule, finding, kind := a.Labels["rule"], a.Labels["finding_id"], a.Labels["kind"]
+	if finding != "" { // its own rule counts, whatever else the alert says
+		if rule = ruleOf(conv, finding); rule == "" {
 			return c.refuse(ctx, a.Fingerprint, "the session has no such finding as the alert names")
-		} else if rule == "" {
-			rule = of
 		}
+	} else if rule != "" && !c.knows(rule) {
+		return c.refuse(ctx, a.Fingerprint, "no rule is called "+strconv.Quote(rule)+" (label rule); leave the label out, or name one that mingjian policy list has")
+	}
+	switch {
+	case slices.Contains(Kinds, kind):
+	case kind == "" || slices.Contains(alertKinds, kind):
+		kind = c.o.Policy.KindOf(rule)
+	default:
+		return c.refuse(ctx, a.Fingerprint, "no claim is of the kind "+strconv.Quote(kind)+" (label kind); leave the label out, or choose one of "+list(Kinds)+", "+list(alertKinds))
 	}
 	t := told{
 		Source: Source{Kind: FromAlert, Ref: a.Fingerprint, Rule: rule, Words: a.words(), By: byGrafana, At: a.StartsAt.UTC().Truncate(time.Millisecond)},
 		tenant: conv.Session.Tenant, session: conv.Session.SessionID, customer: conv.Session.CustomerID, line: conv.Session.BusinessLine, findingID: finding,
-		kind: a.Labels["kind"], actor: byGrafana,
-	}
-	if !slices.Contains(Kinds, t.kind) {
-		t.kind = c.o.Policy.KindOf(rule)
+		kind: kind, actor: byGrafana,
 	}
 	if a.Status == resolved {
 		t.Ended = resolved
@@ -260,6 +263,21 @@ func (c *Cases) alert(ctx context.Context, text json.RawMessage) (Heard, error) 
 		return err
 	})
 }
+
+// alertKinds are the kinds of the dashboards' own alerts about a session. They say what was noticed, and nothing
+// of what the claim is about, which is up to the rule then.
+var alertKinds = []string{"misjudgement", "human_unreachable"}
+
+// knows reports whether there is a rule: in the catalogue in force, or at least in the table of compensation.
+func (c *Cases) knows(rule string) bool {
+	if c.o.Policy.KindOf(rule) != unsaid {
+		return true
+	}
+	return c.o.Rules != nil && slices.ContainsFunc(c.o.Rules(), func(r policies.Rule) bool { return r.ID == rule })
+}
+
+// unsaid is the kind of rules that the table of compensation does not have.
+const unsaid = "other"
 
 // fault says what is wrong with an alert, "" where nothing is.
 func (a alert) fault() string {

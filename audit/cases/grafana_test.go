@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -69,7 +70,8 @@ func send(t testing.TB, s *httptest.Server, path, body string, header ...string)
 	return answer.StatusCode, string(text)
 }
 
-// signed is what Grafana sends with a body: the signature, and the time stamp where it is given.
+// signed is what Grafana sends with a body: signature and time stamp; without a time it is what it sends where no
+// header for the time stamp is configured.
 func signed(secret, body string, at time.Time) []string {
 	mac := hmac.New(sha256.New, []byte(secret))
 	if at.IsZero() {
@@ -149,7 +151,13 @@ func TestAlertsOpenJoinAndEndSourcesOfCases(t *testing.T) {
 			f.Sources[0].Ended != "resolved" || f.Steps[2].Reason != "alert resolved" {
 			t.Errorf("the case is %+v, %v", f, err)
 		}
-		post(message(firing("firing", "fp-1", `"session_id":"s-1"`, starts.Add(time.Hour))), "ended") // it fires anew: stands again
+		// It fires anew: it stands again.
+		if again := post(message(firing("firing", "fp-1", `"session_id":"s-1"`, starts.Add(time.Hour))), "joined"); again[0].CaseID != id {
+			t.Errorf("it joined %s", again[0].CaseID)
+		}
+		if f, err = o.Get(by(t.Context(), "viewer-x"), id); err != nil || f.Sources[0].Ended != "" || f.Steps[3].Reason != "alert stands again" {
+			t.Errorf("the case is %+v, %v", f, err)
+		}
 		if page, err := o.List(by(t.Context(), "viewer-x"), cases.Query{Limit: 10}); err != nil || len(page.Items) != 2 {
 			t.Errorf("%+v, %v", page, err)
 		}
@@ -160,6 +168,74 @@ func TestAlertsOpenJoinAndEndSourcesOfCases(t *testing.T) {
 			t.Errorf("the journal has %q", got)
 		}
 	})
+}
+
+func TestAnAlertSaysNothingThatIsNotThere(t *testing.T) {
+	storetest.OnEach(t, func(t *testing.T, dsn string) {
+		o := openOffice(t, dsn, withSecret, func(c *cases.Options) { c.Rules = catalogue })
+		for i := range 9 {
+			session := fmt.Sprint("s-", i)
+			o.found[session] = []warehouse.FindingItem{{FindingID: "f-1", SessionID: session, Tenant: "default", Rule: "cn-promise-broken", State: "standing"}}
+		}
+		s := o.serve(t)
+		for i, c := range []struct{ labels, result, why, rule, kind string }{
+			{`"rule":"nonsense","finding_id":"f-1"`, "opened", "", "cn-promise-broken", "rights"}, // what the finding is of counts
+			{`"rule":"cn-refund-overdue","finding_id":"f-1"`, "opened", "", "cn-promise-broken", "rights"},
+			{`"rule":"nonsense"`, "refused", `no rule is called "nonsense" (label rule)`, "", ""},
+			{`"rule":"cn-promise-broken"`, "opened", "", "cn-promise-broken", "rights"},
+			{`"rule":"cn-human-slow"`, "opened", "", "cn-human-slow", "other"}, // in the catalogue only
+			{`"kind":"weather"`, "refused", `no claim is of the kind "weather" (label kind); leave the label out, or choose one of price, quality,`, "", ""},
+			{`"kind":"weather","finding_id":"f-1"`, "refused", "no claim is of the kind", "", ""},
+			{`"kind":"refund","finding_id":"f-1"`, "opened", "", "cn-promise-broken", "refund"},
+			{`"kind":"human_unreachable","rule":"cn-promise-broken"`, "opened", "", "cn-promise-broken", "rights"},
+		} {
+			fingerprint := fmt.Sprint("fp-", i)
+			body := message(firing("firing", fingerprint, fmt.Sprintf(`"session_id":"s-%d",`, i)+c.labels, monday))
+			status, text := send(t, s, hookPath, body, signed(hookSecret, body, o.now)...)
+			if status != 200 {
+				t.Fatalf("%d %s", status, text)
+			}
+			got, items := results(t, text)
+			if got[0] != c.result || !strings.Contains(items[0].Why, c.why) {
+				t.Errorf("%s: %s", c.labels, text)
+			}
+			if c.result == "refused" {
+				if r := o.refusals(t, "alert:"+fingerprint); len(r) != 1 || !strings.Contains(r[0], c.why) {
+					t.Errorf("%s: the journal has %q", c.labels, r)
+				}
+				continue
+			}
+			if f, err := o.Get(by(t.Context(), "viewer-x"), items[0].CaseID); err != nil || f.Kind != c.kind || !slices.Equal(f.Rules, []string{c.rule}) || f.Sources[0].Rule != c.rule {
+				t.Errorf("%s: %+v, %v", c.labels, f, err)
+			}
+		}
+	})
+}
+
+// What the provisioned alert rules say of a session is understood.
+func TestTheHookKnowsTheKindsOfTheDashboardsAlerts(t *testing.T) {
+	text, err := os.ReadFile("../../deploy/grafana/provisioning/alerting/rules.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	o := openOffice(t, t.TempDir()+"/state.db", withSecret)
+	s := o.serve(t)
+	kinds := 0
+	for i, rule := range strings.Split(string(text), "\n      - uid: ")[1:] {
+		if !strings.Contains(rule, "SELECT tenant, session_id,") {
+			continue // it names no session, and is ignored
+		}
+		_, kind, _ := strings.Cut(rule, "\n          kind: ")
+		kind, _, _ = strings.Cut(kind, "\n")
+		kinds++
+		body := message(firing("firing", fmt.Sprint("fp-", i), fmt.Sprintf(`"session_id":"s-%d","kind":%q`, i, kind), monday))
+		if status, text := send(t, s, hookPath, body, signed(hookSecret, body, o.now)...); status != 200 || !strings.Contains(text, "opened") {
+			t.Errorf("an alert of the kind %q: %d %s", kind, status, text)
+		}
+	}
+	if kinds < 2 {
+		t.Errorf("%d rules were read", kinds)
+	}
 }
 
 func TestTheHookTakesOnlyWhatTheSecretSigned(t *testing.T) {
@@ -182,11 +258,12 @@ func TestTheHookTakesOnlyWhatTheSecretSigned(t *testing.T) {
 		refused("another token", 401, "not signed", body, "Authorization", "Bearer "+hookSecret+"x")
 		refused("another secret", 401, "does not fit", body, signed(hookSecret+"x", body, o.now)...)
 		refused("another body", 401, "does not fit", strings.Replace(body, "s-1", "s-2", 1), signed(hookSecret, body, o.now)...)
-		refused("no hex", 401, "does not fit", body, "X-Grafana-Alerting-Signature", "zz")
+		refused("no hex", 401, "does not fit", body, "X-Grafana-Alerting-Signature", "zz", "X-Grafana-Alerting-Timestamp", "1")
 		refused("too old", 401, "time stamp", body, signed(hookSecret, body, o.now.Add(-6*time.Minute))...)
 		refused("from the future", 401, "time stamp", body, signed(hookSecret, body, o.now.Add(6*time.Minute))...)
 		stripped := signed(hookSecret, body, o.now)
-		refused("without its time stamp", 401, "does not fit", body, stripped[:2]...)
+		refused("without its time stamp", 401, "signed without a time stamp; set the contact point's timestamp header", body, stripped[:2]...)
+		refused("signed without a time stamp", 401, "to X-Grafana-Alerting-Timestamp", body, signed(hookSecret, body, time.Time{})...)
 		if page, err := o.List(by(t.Context(), "viewer-x"), cases.Query{Limit: 10}); err != nil || len(page.Items) != 0 {
 			t.Errorf("a forged alert opened %+v, %v", page, err)
 		}
@@ -196,13 +273,11 @@ func TestTheHookTakesOnlyWhatTheSecretSigned(t *testing.T) {
 		}
 		refused("the very same again", 409, "came before", body, good...)
 
-		// Without a time stamp, or with the secret as a token: again changes nothing.
-		for _, header := range [][]string{signed(hookSecret, body, time.Time{}), {"Authorization", "Bearer " + hookSecret}} {
-			if status, text := send(t, s, hookPath, body, header...); status != 200 || !strings.Contains(text, "unchanged") {
-				t.Errorf("%d %s", status, text)
-			}
+		// With the secret as a token: again changes nothing.
+		if status, text := send(t, s, hookPath, body, "Authorization", "Bearer "+hookSecret); status != 200 || !strings.Contains(text, "unchanged") {
+			t.Errorf("%d %s", status, text)
 		}
-		if status, text := send(t, s, hookPath, "{", signed(hookSecret, "{", time.Time{})...); status != 422 {
+		if status, text := send(t, s, hookPath, "{", signed(hookSecret, "{", o.now)...); status != 422 {
 			t.Errorf("%d %s", status, text)
 		}
 		if status, _ := send(t, s, hookPath, strings.Repeat(" ", 2<<20), "Authorization", "Bearer "+hookSecret); status != 413 {
@@ -241,7 +316,7 @@ func TestWhoeverKnocksAllDayDoesNotFillTheJournal(t *testing.T) {
 	const unsigned, forged = "the alert is not sig", "the alert's signatur"
 	knock(100)
 	told(unsigned + " +0")
-	knock(50, "X-Grafana-Alerting-Signature", "00") // another reason is told of
+	knock(50, "X-Grafana-Alerting-Signature", "00", "X-Grafana-Alerting-Timestamp", "1") // another reason is told of
 	told(unsigned+" +0", forged+" +0")
 	o.now = o.now.Add(59 * time.Second)
 	knock(10)
@@ -319,10 +394,14 @@ func TestTheWorkflowOverHTTP(t *testing.T) {
 	post("approver-qian", at+"/approve", 409, fmt.Sprintf(`"value":%d`, k.Version), map[string]any{"version": 1, "digest": k.Proposal.Digest, "reason": "x"})
 	post("approver-qian", at+"/approve", 200, `"state":"approved"`, map[string]any{"version": k.Version, "digest": k.Proposal.Digest, "reason": "属实"})
 	post("finance-sun", at+"/pay", 200, `"state":"paying"`, map[string]any{"version": k.Version, "reason": "付"})
+	post("finance-sun", at+"/confirm", 422, "say why it could not be paid", map[string]any{"payout_id": k.Payouts[0].ID, "paid": false, "amount_minor": 10000, "currency": "CNY"})
 	post("finance-sun", at+"/confirm", 409, "what was ordered", map[string]any{"payout_id": k.Payouts[0].ID, "paid": true, "amount_minor": 10001, "currency": "CNY"})
 	confirmed := map[string]any{"payout_id": k.Payouts[0].ID, "paid": true, "amount_minor": 10000, "currency": "CNY", "reference": "B-1"}
 	post("finance-sun", at+"/confirm", 200, `"state":"paid"`, confirmed)
 	post("finance-sun", at+"/confirm", 409, "confirmed before", confirmed)
+	confirmed["reference"] = "B-2"
+	post("finance-sun", at+"/confirm", 409, "ask the receiver whether the money left twice", confirmed)
+	post("officer-zhao", at+"/assess", 409, "what was approved cannot be changed any more", map[string]any{"version": k.Version, "amount_minor": 10000, "currency": "CNY", "words": "x"})
 	post("officer-zhao", at+"/close", 200, `"state":"closed"`, map[string]any{"version": k.Version, "reason": "完"})
 	post("inspector-li", at+"/appeal", 200, `"state":"appealed"`, map[string]any{"version": k.Version, "words": "不够"})
 	post("officer-zhao", at+"/reject", 403, "before the customer appealed", map[string]any{"version": k.Version, "reason": "x"})

@@ -55,7 +55,7 @@ type joining string
 
 const (
 	began     joining = "opened"    // it is the first of a case
-	joined    joining = "joined"    // one more of a case that stands
+	joined    joining = "joined"    // one more of a case that stands, or one that had ended and stands again
 	ended     joining = "ended"     // withdrawn or resolved
 	unchanged joining = "unchanged" // known as it is
 )
@@ -186,13 +186,13 @@ func (c *Cases) end(ctx context.Context, tx *store.Tx, known string, t told) (Ca
 		t.Ended, t.origin(), t.tenant, t.session, t.Ref); err != nil {
 		return Case{}, "", fmt.Errorf("read the sources of cases: %w", err)
 	}
-	action, what, journal := Ended, string(t.Kind)+" "+t.Ended, "case.source_ended"
+	action, how, what, journal := Ended, ended, string(t.Kind)+" "+t.Ended, "case.source_ended"
 	if t.Ended == "" {
-		action, what, journal = Joined, string(t.Kind)+" stands again", "case.joined"
+		action, how, what, journal = Joined, joined, string(t.Kind)+" stands again", "case.joined"
 	}
 	step := t.step(action, k)
 	step.Reason = what
-	return k, ended, c.tell(ctx, tx, k, journal, step)
+	return k, how, c.tell(ctx, tx, k, journal, step)
 }
 
 // add takes what a source says into the case.

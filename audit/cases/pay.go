@@ -2,6 +2,7 @@ package cases
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -46,34 +47,41 @@ func caseOf(payoutID string) string {
 
 // Confirm takes what the receiver says of a payout: from a person or program that may (the principal in
 // ctx), or, where ctx has none, from the topic of confirmations. A payout that could not be paid goes
-// back to approved, what is set aside for it stays. A confirmation that came before is a *Conflict with
-// Repeat, and changes nothing; one that is not of what was ordered is a *Conflict. An unknown payout
-// is ErrNotFound.
+// back to approved, what is set aside for it stays; why is asked of a person (*Fault), while a failure on the
+// topic counts without. A confirmation that came before is a *Conflict with Repeat, and changes nothing;
+// one that says something else than that, or another reference, is one with Contradiction, and kept for
+// Contradictions; one that is not of what was ordered is a *Conflict. An unknown payout is ErrNotFound.
 func (c *Cases) Confirm(ctx context.Context, said Confirmation) (Case, error) {
-	if _, ok := identity.From(ctx); !ok {
+	_, inPerson := identity.From(ctx)
+	if !inPerson {
 		ctx = identity.With(ctx, identity.Principal{ID: byReceiver, Roles: []identity.Role{identity.Finance}})
 	}
-	said.PayoutID, said.Reference, said.Why = kept(said.PayoutID), kept(said.Reference), kept(said.Why)
+	said.PayoutID, said.Money.Currency = kept(said.PayoutID), kept(said.Money.Currency)
+	said.Reference, said.Why = strings.TrimSpace(kept(said.Reference)), strings.TrimSpace(kept(said.Why))
+	if !said.Paid && said.Why == "" && !inPerson {
+		said.Why = noReason
+	}
 	if said.CaseID == "" {
 		said.CaseID = caseOf(said.PayoutID)
 	}
 	note := map[string]any{
 		"payout_id": said.PayoutID, "paid": said.Paid, "amount_minor": said.Money.Minor, "currency": said.Money.Currency, "reference": said.Reference,
 	}
-	return c.act(ctx, said.CaseID, Confirm, 0, note, func(d *doing) error {
+	k, err := c.act(ctx, said.CaseID, Confirm, 0, note, func(d *doing) error {
 		at := slices.IndexFunc(d.Payouts, func(o Ordered) bool { return o.ID == said.PayoutID })
 		if at < 0 {
 			return grave{conflict(*d.Case, "the payout %s was never ordered for this case", said.PayoutID)}
 		}
 		order := &d.Payouts[at]
 		if order.State != orderOpen {
-			was := conflict(*d.Case, "the payout %s was confirmed before, as %s", order.ID, order.State)
-			was.Repeat = (order.State == orderPaid) == said.Paid
-			return grave{was}
+			return d.toldAgain(*order, said)
 		}
 		d.version = d.Version // a receiver reads no versions; the payout's id says what is meant
 		if err := d.allowed(Confirm); err != nil {
 			return err
+		}
+		if !said.Paid && said.Why == "" {
+			return &Fault{"why", "say why it could not be paid, as the receiver put it"}
 		}
 		done, err := c.o.Fund.Settle(ctx, d.tx, said)
 		if err != nil {
@@ -93,4 +101,41 @@ func (c *Cases) Confirm(ctx context.Context, said Confirmation) (Case, error) {
 		d.PaidMinor += said.Money.Minor
 		return d.move(Confirm, Paid, "paid, reference "+said.Reference, note)
 	})
+	var no *Conflict
+	if errors.As(err, &no) && no.Contradiction {
+		// Without the sentence's type: what could not be kept has to be told again.
+		if failed := c.contradicted(ctx, said, no.Text, inPerson); failed != nil {
+			return Case{}, fmt.Errorf("a contradicting result (%v) could not be kept: %w", err, failed)
+		}
+	}
+	return k, err
+}
+
+// noReason stands where a receiver says that it could not pay and does not say why, as in the fund's books.
+const noReason = "the receiver gave no reason"
+
+// toldAgain is the answer to a result of a payout whose result is recorded: a repeat where both say the same, and
+// else a contradiction. Two references are two payments, until somebody knows better.
+func (d *doing) toldAgain(order Ordered, said Confirmation) error {
+	was := conflict(*d.Case, "the payout %s was confirmed before, as %s", order.ID, order.State)
+	const ask = "; ask the receiver which is true"
+	switch {
+	case said.Paid && order.State != orderPaid:
+		was.Text += ", and is now said to have been paid" + ask + " before it is paid again"
+	case !said.Paid && order.State == orderPaid:
+		was.Text += ", and is now said to have failed" + ask
+	case said.Paid && said.Reference != "" && said.Reference != strings.TrimSpace(order.Reference):
+		was.Text += fmt.Sprintf(" with the reference %q, and is now said to have been paid with the reference %q; ask the receiver whether the money left twice", order.Reference, said.Reference)
+	default:
+		_, err := d.c.o.Fund.Settle(d.ctx, d.tx, said) // the books know what was ordered
+		var no interface{ Refusal() string }
+		if err != nil && !errors.As(err, &no) {
+			return err
+		}
+		if was.Repeat = err == nil; err != nil {
+			was.Text += ", and now " + no.Refusal() + ask
+		}
+	}
+	was.Contradiction = !was.Repeat
+	return grave{was}
 }

@@ -29,6 +29,9 @@ type Conflict struct {
 	Version int64  // of the case as it is; 0 where it is about none
 	// Repeat says that the same was done before: nothing is lost, and nothing has to be sent again.
 	Repeat bool
+	// Contradiction says that it is about a payout whose result is recorded, and that this one says
+	// something else: a person has to find out with the receiver which is true.
+	Contradiction bool
 }
 
 // Error is the sentence.

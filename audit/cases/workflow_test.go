@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"mingjian/audit/cases"
+	"mingjian/audit/identity"
 	"mingjian/audit/store"
 	"mingjian/audit/store/storetest"
 	"mingjian/collector/warehouse"
@@ -169,7 +170,7 @@ func TestWhatIsRefusedIsSaidAndRecorded(t *testing.T) {
 			t.Fatal(err)
 		}
 		got, err = o.Approve(by(ctx, "finance-sun"), k.ID, k.Version, old, "好")
-		refused("a changed amount", at, &conflict, "not the proposal that you have read", got, err)
+		refused("a changed amount", at, &conflict, "not the proposal that you have read: it was changed since, now cash of CNY 310.00;", got, err)
 		k = o.approve(t, k, "finance-sun")
 		if k.State != cases.Proposed {
 			t.Errorf("an approval of what was changed still counts: %s", k.State)
@@ -177,6 +178,9 @@ func TestWhatIsRefusedIsSaidAndRecorded(t *testing.T) {
 		k = o.approve(t, k, "approver-qian")
 		got, err = o.Propose(by(ctx, "officer-zhao"), k.ID, k.Version, cash(320_00))
 		refused("another amount after approval", at, &conflict, "cannot be changed any more", got, err)
+		harm := cases.Assessment{AmountMinor: 320_00, Currency: "CNY", Words: "x"}
+		got, err = o.Assess(by(ctx, "officer-zhao"), k.ID, k.Version, harm)
+		refused("another harm after approval", at, &conflict, "this case is approved; what was approved cannot be changed any more", got, err)
 
 		// The confirmation.
 		k, err = o.Pay(by(ctx, "finance-sun"), k.ID, k.Version, "付款")
@@ -184,11 +188,13 @@ func TestWhatIsRefusedIsSaidAndRecorded(t *testing.T) {
 			t.Fatal(err)
 		}
 		payout := k.Payouts[0].ID
+		got, err = o.Assess(by(ctx, "officer-zhao"), k.ID, k.Version, harm)
+		refused("another harm after the order", at, &conflict, "this case is paying; what was approved cannot be changed any more", got, err)
 		got, err = o.Confirm(ctx, cases.Confirmation{PayoutID: payout, Paid: true, Money: policies.Money{Minor: 310_00, Currency: "USD"}})
 		refused("another currency", at, &conflict, "what was ordered is CNY 31000", got, err)
 		got, err = o.Confirm(ctx, cases.Confirmation{PayoutID: k.ID + "-p9", Paid: true, Money: yuan(310_00)})
 		refused("an unknown payout", at, &conflict, "never ordered", got, err)
-		paid := cases.Confirmation{PayoutID: payout, Paid: true, Money: yuan(310_00)}
+		paid := cases.Confirmation{PayoutID: payout, Paid: true, Money: yuan(310_00), Reference: "B-1"}
 		if k, err = o.Confirm(ctx, paid); err != nil || k.State != cases.Paid {
 			t.Fatal(k.State, err)
 		}
@@ -196,10 +202,8 @@ func TestWhatIsRefusedIsSaidAndRecorded(t *testing.T) {
 		if refused("a second confirmation", at, &conflict, "confirmed before", got, err); !conflict.Repeat {
 			t.Error("a second confirmation is no repeat")
 		}
-		paid.Paid = false
-		if _, err = o.Confirm(ctx, paid); !errors.As(err, &conflict) || conflict.Repeat {
-			t.Errorf("a confirmation that contradicts: %v", err)
-		}
+		got, err = o.Assess(by(ctx, "officer-zhao"), k.ID, k.Version, harm)
+		refused("another harm after the payment", at, &conflict, "this case is paid; what was approved cannot be changed any more", got, err)
 		if _, err := o.Confirm(ctx, cases.Confirmation{PayoutID: "case-none-p1"}); !errors.Is(err, cases.ErrNotFound) {
 			t.Errorf("a payout of no case: %v", err)
 		}
@@ -225,13 +229,8 @@ func TestWhatIsRefusedIsSaidAndRecorded(t *testing.T) {
 		got, err = o.Propose(by(ctx, "officer-zhao"), over.ID, over.Version, usd)
 		refused("another currency than the harm's", "case:"+over.ID, &fault, "is not that of the harm", got, err)
 		foreign := o.candidate(t, "s4")
-		foreign, err = o.Assess(by(ctx, "officer-zhao"), foreign.ID, foreign.Version, cases.Assessment{AmountMinor: 5_00, Currency: "USD", Words: "x"})
-		if err != nil {
-			t.Fatal(err)
-		}
-		usd.AmountMinor = 5_00
-		got, err = o.Propose(by(ctx, "officer-zhao"), foreign.ID, foreign.Version, usd)
-		refused("a currency without a row", "case:"+foreign.ID, &fault, "no row", got, err)
+		got, err = o.Assess(by(ctx, "officer-zhao"), foreign.ID, foreign.Version, cases.Assessment{AmountMinor: 5_00, Currency: "USD", Words: "x"})
+		refused("a currency without a row", "case:"+foreign.ID, &fault, "USD has no row in the table of limits, policies/compensation/tables.yaml, which has CNY", got, err)
 
 		// The fund has a million yuan.
 		rich := o.proposed(t, "s5", 2_000_000_00)
@@ -252,6 +251,146 @@ func TestWhatIsRefusedIsSaidAndRecorded(t *testing.T) {
 		}
 		if got := o.refusals(t, "case:"+rich.ID); len(got) != n {
 			t.Errorf("the journal has %q", got)
+		}
+	})
+}
+
+// Two results of one payout that differ are never taken for one: the money may have left twice.
+func TestAResultThatContradictsTheRecordedOneIsRefusedAndKept(t *testing.T) {
+	storetest.OnEach(t, func(t *testing.T, dsn string) {
+		o, ok := openOffice(t, dsn), must(t)
+		ctx, finance := t.Context(), by(t.Context(), "finance-sun")
+		k := o.approve(t, o.proposed(t, "s1", 100_00), "approver-qian")
+		k = ok(o.Pay(finance, k.ID, k.Version, "付款"))
+		first := cases.Confirmation{PayoutID: k.Payouts[0].ID, CaseID: k.ID, Money: yuan(100_00), Why: "账户已注销"}
+		k = ok(o.Confirm(ctx, first))
+		k = ok(o.Pay(finance, k.ID, k.Version, "再付"))
+		second := cases.Confirmation{PayoutID: k.Payouts[1].ID, CaseID: k.ID, Money: yuan(100_00), Paid: true, Reference: "B-2"}
+		k = ok(o.Confirm(ctx, second))
+
+		of := func(c cases.Confirmation, change func(*cases.Confirmation)) cases.Confirmation { change(&c); return c }
+		silent := of(second, func(c *cases.Confirmation) { c.Reference = "" })
+		spaced := of(second, func(c *cases.Confirmation) { c.Reference = " B-2\n" })
+		for _, repeat := range []cases.Confirmation{first, second, silent, spaced} {
+			var no *cases.Conflict
+			if _, err := o.Confirm(ctx, repeat); !errors.As(err, &no) || !no.Repeat || no.Contradiction {
+				t.Errorf("%+v is no repeat: %v", repeat, err)
+			}
+		}
+		late := of(first, func(c *cases.Confirmation) { c.Paid, c.Reference, c.Why = true, "B-1", "" })
+		twice := of(second, func(c *cases.Confirmation) { c.Reference = "B-3" })
+		other := of(second, func(c *cases.Confirmation) { c.Money = yuan(200_00) })
+		failed := of(second, func(c *cases.Confirmation) { c.Paid, c.Reference = false, "" })
+		for _, c := range []struct {
+			said cases.Confirmation
+			says string
+		}{
+			{late, "was confirmed before, as failed, and is now said to have been paid"},
+			{twice, `was confirmed before, as paid with the reference "B-2", and is now said to have been paid with the reference "B-3"; ask the receiver whether the money left twice`},
+			{other, "was confirmed before, as paid, and now what was ordered is CNY 10000"},
+			{failed, "was confirmed before, as paid, and is now said to have failed"},
+		} {
+			o.now = o.now.Add(time.Minute)
+			for _, who := range []context.Context{ctx, finance} {
+				var no *cases.Conflict
+				if _, err := o.Confirm(who, c.said); !errors.As(err, &no) || no.Repeat || !no.Contradiction || !strings.Contains(no.Text, c.says) {
+					t.Errorf("%+v: %v", c.said, err)
+				}
+			}
+			if r := o.refusals(t, "case:"+k.ID); len(r) == 0 || !strings.Contains(r[len(r)-1], c.says) {
+				t.Errorf("the journal has %q", r)
+			}
+			// What came by the topic is journalled about the payout by whoever reads that.
+			entries := o.journal(t, "payout:"+c.said.PayoutID)
+			if len(entries) == 0 {
+				t.Fatal("the journal has nothing about the payout")
+			}
+			if e := entries[len(entries)-1]; e.Action != "payout.result_refused" || e.Actor != "finance-sun" || !strings.Contains(e.Reason, c.says) {
+				t.Errorf("the journal has %+v", e)
+			}
+		}
+		if f, err := o.Get(finance, k.ID); err != nil || f.Version != k.Version || f.State != cases.Paid || f.PaidMinor != 100_00 {
+			t.Errorf("a contradiction changed the case: %+v, %v", f, err)
+		}
+		got, err := o.Contradictions(finance, "", 10)
+		if err != nil || len(got) != 5 { // of the failure the words differ
+			t.Fatalf("%d are kept: %+v, %v", len(got), got, err)
+		}
+		if last := got[4]; last.Said != late || last.By != "receiver" || !strings.Contains(last.Text, "as failed") || !last.At.Equal(monday.Add(time.Minute)) {
+			t.Errorf("the first is %+v", last)
+		}
+		if got, err := o.Contradictions(as(ctx, "finance-far", "acme"), "", 10); err != nil || len(got) != 0 {
+			t.Errorf("another tenant's finance sees %+v, %v", got, err)
+		}
+	})
+}
+
+func TestAFailureSaysWhyOrThatNobodySaid(t *testing.T) {
+	storetest.OnEach(t, func(t *testing.T, dsn string) {
+		o, ok := openOffice(t, dsn), must(t)
+		finance := by(t.Context(), "finance-sun")
+		k := o.approve(t, o.proposed(t, "s1", 100_00), "approver-qian")
+		k = ok(o.Pay(finance, k.ID, k.Version, "付款"))
+		failed := cases.Confirmation{PayoutID: k.Payouts[0].ID, CaseID: k.ID, Money: yuan(100_00), Why: " "}
+		var fault *cases.Fault
+		if _, err := o.Confirm(finance, failed); !errors.As(err, &fault) || fault.Field != "why" {
+			t.Errorf("a person says nothing: %v", err)
+		}
+		// A receiver that says nothing has still not paid.
+		k = ok(o.Confirm(t.Context(), failed))
+		f, err := o.Get(finance, k.ID)
+		if err != nil || k.State != cases.Approved || f.Steps[len(f.Steps)-1].Reason != "could not be paid: the receiver gave no reason" || k.Payouts[0].Why != "the receiver gave no reason" {
+			t.Errorf("%+v, %v", f, err)
+		}
+	})
+}
+
+// The installation's account is nobody's name, so it is no second person, whatever its role may do.
+func TestTheInstallationsAccountIsNoSecondPerson(t *testing.T) {
+	storetest.OnEach(t, func(t *testing.T, dsn string) {
+		o, ok := openOffice(t, dsn), must(t)
+		ctx := t.Context()
+		admin := identity.With(ctx, identity.Administrator)
+		refused := func(what string, k cases.Case, err error) {
+			t.Helper()
+			var no *cases.Forbidden
+			if !errors.As(err, &no) || !strings.Contains(no.Text, "nobody's name") {
+				t.Errorf("%s: %v", what, err)
+			}
+			if r := o.refusals(t, "case:"+k.ID); len(r) == 0 || !strings.HasPrefix(r[len(r)-1], "admin: admin is the installation's own account") {
+				t.Errorf("%s: the journal has %q", what, r)
+			}
+		}
+		k := o.proposed(t, "s1", 6000_00)
+		_, err := o.Approve(admin, k.ID, k.Version, k.Proposal.Digest, "好")
+		refused("approving", k, err)
+		for _, p := range o.Allowed(admin, k) {
+			if p.Action == cases.Approve && p.OK {
+				t.Error("its page shows that it may approve")
+			}
+		}
+		// A person with the same role may: what counts is the name.
+		person := identity.With(ctx, identity.Principal{ID: "wu", Roles: []identity.Role{identity.Admin}})
+		k = ok(o.Approve(person, k.ID, k.Version, k.Proposal.Digest, "好"))
+		k = ok(o.Reject(by(ctx, "approver-qian"), k.ID, k.Version, "不成立"))
+		k = ok(o.Appeal(admin, k.ID, k.Version, "不服")) // in the customer's words
+		harm := cases.Assessment{AmountMinor: 100_00, Currency: "CNY", Words: "x"}
+		_, err = o.Assess(admin, k.ID, k.Version, harm)
+		refused("assessing an appeal", k, err)
+		_, err = o.Reject(admin, k.ID, k.Version, "x")
+		refused("rejecting an appeal", k, err)
+		k = ok(o.Assess(by(ctx, "officer-wang"), k.ID, k.Version, harm))
+		_, err = o.Propose(admin, k.ID, k.Version, cash(100_00))
+		refused("proposing after an appeal", k, err)
+		_, err = o.Reject(admin, k.ID, k.Version, "x")
+		refused("rejecting after an appeal", k, err)
+
+		// What needs nobody else it may do.
+		k = o.candidate(t, "s2")
+		k = ok(o.Assess(admin, k.ID, k.Version, harm))
+		k = ok(o.Propose(admin, k.ID, k.Version, cash(100_00)))
+		if k = o.approve(t, k, "approver-qian"); k.State != cases.Approved {
+			t.Errorf("its proposal is %s", k.State)
 		}
 	})
 }

@@ -410,6 +410,8 @@ func (c *Console) whyNot(l *language, k cases.Case, who identity.Principal, p ca
 			}
 		}
 		return escaped(l.text("case.why.role", strings.Join(roles, l.text("comma"))))
+	case t.Not != cases.Nobody && who.ID == identity.Administrator.ID:
+		return escaped(l.text("case.why.nobody"))
 	case t.Not != cases.Nobody && before:
 		return escaped(l.text("case.why.first"))
 	case p.Action == cases.Approve && k.Proposal != nil && k.Proposal.By == who.ID:

@@ -98,7 +98,12 @@ func (c *Console) assessCase(ctx context.Context, k cases.Case, t typed) (cases.
 	if a.Fraud && a.PriceMinor == 0 {
 		return k, fieldFault{"price", "price"}
 	}
-	return c.Cases.Assess(ctx, k.ID, t.number("version"), a)
+	got, err := c.Cases.Assess(ctx, k.ID, t.number("version"), a)
+	var no *cases.Fault
+	if errors.As(err, &no) && no.Field == "currency" && k.PaidMinor == 0 { // else it is another currency than was paid in
+		err = fieldFault{"currency", "no_limits"}
+	}
+	return got, err
 }
 
 func (c *Console) proposeCase(ctx context.Context, k cases.Case, t typed) (cases.Case, error) {

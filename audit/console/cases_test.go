@@ -2,6 +2,7 @@ package console_test
 
 import (
 	"encoding/csv"
+	"errors"
 	"fmt"
 	"net/url"
 	"regexp"
@@ -14,6 +15,7 @@ import (
 	"mingjian/audit/identity"
 	"mingjian/audit/review"
 	"mingjian/audit/store"
+	"mingjian/policies"
 )
 
 // court is the office with people who make misjudgements good, and a fund to do it from.
@@ -461,4 +463,46 @@ func TestTheFundPage(t *testing.T) {
 	says(t, c.get("finance", "/fund", "zh"), "未能支付，等待重新付款", "账号不存在")
 	c.done("finance", id, "pay", "reason", "再付")
 	says(t, c.get("finance", "/fund", "zh"), "没有。付款都已有结果")
+}
+
+// The installation's account is told in the reader's language that it is no second person.
+func TestTheInstallationsAccountIsToldWhyItDoesNotApprove(t *testing.T) {
+	c := newCourt(t, 1_000)
+	k := c.proposed("s-clean-020", "30")
+	says(t, c.get("installation", "/cases/"+k, "en"), "This account is the installation&#39;s own and nobody&#39;s name")
+	says(t, c.get("installation", "/cases/"+k, "zh"), "不代表任何人，不能审批，也不能裁决申诉")
+	status, _, page := c.act("installation", k, "approve", "reason", "属实")
+	if says(t, page, "Somebody else has to do this, and nothing was done."); status != 403 {
+		t.Errorf("it approves: %d", status)
+	}
+}
+
+// What is said against a recorded result changes nothing, and is on the page until somebody looks into it.
+func TestContradictingResultsOfPayoutsAreShownToAPerson(t *testing.T) {
+	c := newCourt(t, 1_000)
+	id := c.proposed("s-clean-020", "30")
+	c.done("approver", id, "approve", "reason", "属实")
+	c.done("finance", id, "pay", "reason", "付款")
+	c.done("finance", id, "confirm", "paid", "no", "why", "账号不存在")
+	c.done("finance", id, "pay", "reason", "再付")
+	c.done("finance", id, "confirm", "paid", "yes", "reference", "TX-2")
+	// The first attempt had been paid after all, says its receiver; and the second one twice.
+	for _, said := range []cases.Confirmation{
+		{PayoutID: id + "-p1", CaseID: id, Paid: true, Reference: "TX-1"}, {PayoutID: id + "-p2", CaseID: id, Paid: true, Reference: "TX-3"},
+		{PayoutID: id + "-p2", CaseID: id, Why: "退票"}, {PayoutID: id + "-p2", CaseID: id, Why: "退票"},
+	} {
+		said.Money = policies.Money{Minor: 30_00, Currency: "CNY"}
+		var no *cases.Conflict
+		if _, err := c.cases.Confirm(c.t.Context(), said); !errors.As(err, &no) || no.Repeat {
+			t.Errorf("%+v was taken for a repeat: %v", said, err)
+		}
+	}
+	page := c.get("finance", "/fund", "en")
+	_, list, _ := strings.Cut(page, `id="wanting"`)
+	list, _, _ = strings.Cut(list, "</section>")
+	says(t, list, "Contradictory results", id+"-p1", id+"-p2", "TX-1", "TX-2", "TX-3", "退票", "Said against it: paid", "Recorded: could not be paid", "CNY 30.00")
+	if n := strings.Count(list, "Contradictory results"); n != 2 || strings.Count(list, "退票") != 1 {
+		t.Errorf("%d payouts are listed: %s", n, list)
+	}
+	says(t, c.get("finance", "/fund", "zh"), "付款结果自相矛盾", "与之矛盾的回报")
 }

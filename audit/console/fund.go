@@ -69,12 +69,19 @@ type entryRow struct {
 	Who, Words    template.HTML
 }
 
-// payoutRow is an order that needs a person, and why: stuck, failed, silent.
+// payoutRow is an order that needs a person, and why: contradicted, stuck, failed, silent.
 type payoutRow struct {
 	fund.Standing
 	Key    string
+	Said   []contradictionRow // what was said against the result that is recorded
 	Amount template.HTML
 	Typed  string // the words of a form that was not taken
+}
+
+// contradictionRow is one thing that was said of a payout, and by whom.
+type contradictionRow struct {
+	cases.Contradiction
+	Who template.HTML
 }
 
 // fundForm is the form that changes a fund. Key makes sending it twice harmless.
@@ -96,6 +103,7 @@ var fundSpans = []struct {
 const (
 	entryLength   = 25             // movements of a page: the balances and the chart stand above them
 	statementsFor = 24             // months whose statements are offered
+	mostAttempts  = 500            // to pay one case: as many as are listed at a time
 	patience      = 24 * time.Hour // how long a payout may go unanswered before a person looks
 )
 
@@ -251,10 +259,19 @@ func (c *Console) entryWords(l *language, e fund.Entry) template.HTML {
 	return ""
 }
 
-// wanting are the payouts that need a person: the webhook's receiver refuses them, they could not be
-// paid and were not ordered again, or nobody has said for a day what became of them.
+// wanting are the payouts that need a person: of which two things were said, that the webhook's receiver
+// refuses, that could not be paid and were not ordered again, or of which nobody has said for a day what became.
 func (c *Console) wanting(ctx context.Context, l *language, tenant string) (out []payoutRow, err error) {
+	// These come first, and a payout is listed once: it must not be called one that waits to be ordered again
+	// while its money may have left.
+	out, err = c.contradicted(ctx, l, tenant)
+	if err != nil {
+		return nil, err
+	}
 	seen := map[string]bool{}
+	for _, p := range out {
+		seen[p.ID] = true
+	}
 	for _, ask := range []struct {
 		key string
 		q   fund.PayoutQuery
@@ -286,6 +303,30 @@ func (c *Console) wanting(ctx context.Context, l *language, tenant string) (out 
 			}
 			seen[p.ID] = true
 			out = append(out, payoutRow{Standing: p, Key: ask.key, Amount: l.offer(p.Form, p.Money, p.Points)})
+		}
+	}
+	return out, nil
+}
+
+// contradicted are the payouts of which something else was said than what is recorded, with what was said.
+func (c *Console) contradicted(ctx context.Context, l *language, tenant string) (out []payoutRow, err error) {
+	said, err := c.Cases.Contradictions(ctx, tenant, entryLength)
+	if err != nil {
+		return nil, err
+	}
+	for _, x := range said {
+		s := contradictionRow{x, l.actor(x.By)}
+		if i := slices.IndexFunc(out, func(p payoutRow) bool { return p.ID == s.Said.PayoutID }); i >= 0 {
+			out[i].Said = append(out[i].Said, s)
+			continue
+		}
+		page, err := c.Fund.Payouts(ctx, fund.PayoutQuery{Tenant: tenant, CaseID: s.Said.CaseID, Limit: mostAttempts})
+		if err != nil {
+			return nil, err
+		}
+		if i := slices.IndexFunc(page.Items, func(p fund.Standing) bool { return p.ID == s.Said.PayoutID }); i >= 0 {
+			p := page.Items[i]
+			out = append(out, payoutRow{Standing: p, Key: "contradicted", Said: []contradictionRow{s}, Amount: l.offer(p.Form, p.Money, p.Points)})
 		}
 	}
 	return out, nil

@@ -43,6 +43,7 @@ func people() identitytest.People {
 	for name, role := range map[string]identity.Role{"li": identity.Inspector, "wang": identity.Inspector, "zhao": identity.Supervisor, "chen": identity.Officer} {
 		p[name] = identity.Principal{ID: name, Name: name, Roles: []identity.Role{role}}
 	}
+	p["installation"] = identity.Administrator
 	p["acme"] = identity.Principal{ID: "acme", Name: "acme", Roles: []identity.Role{identity.Officer}, Tenants: []string{"acme"}}
 	return p
 }

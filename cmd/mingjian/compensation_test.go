@@ -60,6 +60,7 @@ func TestFromAViolationToAPaidCustomer(t *testing.T) {
 		t.Fatalf("the alert was taken as %+v", heard.Items)
 	}
 	enter(s, "", "").send("POST", "/api/v1/hooks/grafana", alert, header...).refused(409, "this very message came before")
+	enter(s, "", "").send("POST", "/api/v1/hooks/grafana", alert, header[:2]...).refused(401, "signed without a time stamp")
 
 	// A critical finding must be reviewed. Li finds that the AI misjudged; the officer disputes it, and
 	// the supervisor lets it stand. (One review in ten is done twice, by somebody else.)
@@ -86,6 +87,7 @@ func TestFromAViolationToAPaidCustomer(t *testing.T) {
 		who.must("POST", path+"/"+action, body, 200, &k.Case)
 	}
 	do(zhao, "open", map[string]any{"answer": "我们正在人工核实您的退款，明天答复您。"})
+	zhao.send("POST", path+"/assess", map[string]any{"version": k.Version, "amount_minor": 1280_00, "currency": "JPY", "words": "x"}).refused(422, "policies/compensation/tables.yaml")
 	do(zhao, "assess", map[string]any{"amount_minor": 1280_00, "currency": "CNY", "words": "应退未退的价款，见订单"})
 	var advice policies.Advice
 	zhao.must("GET", path+"/advice", nil, 200, &advice)
@@ -94,10 +96,11 @@ func TestFromAViolationToAPaidCustomer(t *testing.T) {
 	}
 	do(zhao, "propose", map[string]any{"form": advice.Form, "amount_minor": advice.AmountMinor, "currency": "CNY", "reason": "全额退款"})
 
-	// Over 200 yuan two others approve; not who proposed, and nobody twice.
+	// Over 200 yuan two others approve; not who proposed, nobody twice, and never the installation's token.
 	yes := map[string]any{"digest": k.Proposal.Digest, "reason": "属实，同意"}
 	approval := map[string]any{"version": k.Version, "digest": k.Proposal.Digest, "reason": "我提的，没问题"}
 	zhao.send("POST", path+"/approve", approval).refused(403, "you made this proposal; somebody else has to approve it")
+	zhao.token().send("POST", path+"/approve", approval).refused(403, "neither approves nor decides an appeal; sign in as a person")
 	do(qian, "approve", yes)
 	if k.State != cases.Proposed || k.Proposal.Approval.People != 2 {
 		t.Errorf("with one approval it is %s, and needs %+v", k.State, k.Proposal.Approval)
@@ -129,6 +132,17 @@ func TestFromAViolationToAPaidCustomer(t *testing.T) {
 			return e.Actor == "receiver" && e.Action == "case.refused" && strings.Contains(e.Reason, "was confirmed before, as paid")
 		})
 	})
+
+	// Another reference may be another payment: it changes nothing, and finance sees it.
+	s.result(order.PayoutID, strings.Replace(paid, "B-2026-1", "B-2026-2", 1))
+	s.wait("the contradiction in the journal", func() bool {
+		return slices.ContainsFunc(s.journal("payout:"+order.PayoutID), func(e store.Entry) bool {
+			return e.Action == "payout.result_refused" && strings.Contains(e.Reason, "ask the receiver whether the money left twice")
+		})
+	})
+	if page := string(sun.send("GET", "/fund?lang=zh", nil).body); !strings.Contains(page, "付款结果自相矛盾") || !strings.Contains(page, "B-2026-2") {
+		t.Errorf("the fund's page does not show the contradiction: %s", page)
+	}
 
 	// Nothing closes by itself.
 	zhao.until(session, &k, "all of it", func() bool { return true })
@@ -168,7 +182,7 @@ func went(t *testing.T, k cases.File, journal []store.Entry) {
 	}
 	for _, line := range append([]string{
 		"record case.began", "grafana case.joined", "record case.joined", "zhao case.opened", "zhao case.assessed", "zhao case.proposed", "zhao case.refused",
-		"qian case.approved", "qian case.refused", "sun fund.reserve", "sun case.approved", "sun fund.pay", "sun case.ordered",
+		"admin case.refused", "qian case.approved", "qian case.refused", "sun fund.reserve", "sun case.approved", "sun fund.pay", "sun case.ordered",
 		"receiver fund.settle", "receiver case.confirmed", "receiver case.refused",
 	}, "zhao case.closed") {
 		if !slices.Contains(told, line) {

@@ -2,6 +2,9 @@
 # out in full, so that a role can be read in one place, and so that asking costs no evaluation.
 package mingjian.authz
 
+# An administrator holds what anybody holds. The installation's own account, which its token stands for, is nobody's
+# name all the same: where a second person is needed, the noun refuses it, and the journal shows who tried.
+
 # An inspector works with masked text, and through the pages: no originals, no packages, no tokens. Regulators
 # read the rules; conversations reach them in packages that were issued to them.
 grants := {

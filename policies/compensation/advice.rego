@@ -35,8 +35,8 @@ approval := {
 
 # What stands in the way of any compensation.
 obstacles contains {
-	"zh": sprintf("币种 %s 没有审批限额，不能处理", [input.harm.currency]),
-	"en": sprintf("the currency %s has no row in the table of limits", [input.harm.currency]),
+	"zh": sprintf("币种 %s 在审批限额表（policies/compensation/tables.yaml）中没有对应的行，不能处理；表中有：%s", [input.harm.currency, concat("、", limited)]),
+	"en": sprintf("the currency %s has no row in the table of limits, policies/compensation/tables.yaml, which has %s", [input.harm.currency, concat(", ", limited)]),
 } if {
 	not tables.currencies[input.harm.currency]
 }
@@ -80,6 +80,9 @@ obstacles contains {
 	input.paid_minor > 0
 	input.paid_minor >= full
 }
+
+# The currencies that can be handled.
+limited := sort([code | some code, _ in tables.currencies])
 
 amounts := [input.harm.amount_minor, input.harm.price_minor, input.paid_minor]
 
