@@ -82,6 +82,11 @@ func newCentre(t *testing.T) *centre {
 	t.Cleanup(func() { conn.Close(); record.Close() })
 	terms := sampling.DefaultTerms
 	terms.Steady = true
+	// Rows that are recorded in 2090 end after 2106, where ClickHouse's seconds begin anew: a merge takes them for rows
+	// of long ago, sooner or later, and drops them.
+	if err := conn.Exec(t.Context(), "ALTER TABLE sessions REMOVE TTL"); err != nil {
+		t.Fatal(err)
+	}
 	c := &centre{record: record, conn: conn, must: map[string]int{}, window: map[string]int{}, of: map[string]string{}}
 	c.desk = newDesk(t, filepath.Join(t.TempDir(), "audit.sqlite"), record, terms, fortnight.Add(-time.Hour))
 	c.desk.defective = func(p sampling.Pick) bool {

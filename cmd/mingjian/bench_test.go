@@ -56,7 +56,7 @@ func TestBenchMeasuresAndAccountsForEverything(t *testing.T) {
 	if sealed != 2 {
 		t.Errorf("doctor looked at the seals of %d partitions: %v", sealed, checks)
 	}
-	if f, err := os.Stat(filepath.Join(profiles, "collector.pprof")); err != nil || f.Size() == 0 {
+	if f, err := os.Stat(filepath.Join(profiles, "sustained.pprof")); err != nil || f.Size() == 0 {
 		t.Errorf("profile: %v, %v", f, err)
 	}
 	left(t)
