@@ -156,7 +156,7 @@ func (w writer) course(l limitOf, title text, width uint32, filled bool) panel {
 		unit = "s"
 	}
 	return panel{
-		key: l.indicator + "-days", kind: lines, width: width, unit: unit, limit: true, steps: w.steps(l), title: title, rules: []string{l.indicator}, filled: filled,
+		key: l.indicator + "-days", kind: lines, width: width, unit: unit, limit: true, steps: w.steps(l), title: title, rules: []string{l.indicator}, filled: false, // a demo that begins at night has no day yet with enough to judge
 		empty: text{"可计的太少，不作判定", "Too few to be judged"},
 		about: text{"各业务线每日的数值，只画判定过的；虚线为限值。" + limit.zh, "Each business line's days, of those that were judged; the dashed line is the limit. " + limit.en},
 		sql: "SELECT toDateTime(day) AS time, concat(tenant, ' ', business_line) AS name, value" + indicators +
