@@ -94,7 +94,7 @@ func (w writer) limits() board {
 			sql:   "SELECT if(sum(denominator) = 0, NULL, sum(numerator) / sum(denominator)) AS share" + indicators + " AND indicator = '" + l.indicator + "'",
 			links: []link{w.toFindingsOf([]string{l.indicator}), w.toSessions()},
 		})
-		charts = append(charts, w.course(l, title, 8))
+		charts = append(charts, w.course(l, title, 8, l.indicator != "i-second-inquiry-rate"))
 	}
 	figures = append(figures, panel{
 		key: "breached-days", kind: figure, width: 6, steps: anyWrong, empty: text{"没有超限", "No limit was broken"}, filled: true, title: text{"超限的日与业务线", "Days and lines over a limit"}, rules: all,
@@ -120,7 +120,7 @@ func (w writer) limits() board {
 	})
 	var others []panel
 	for _, l := range judged {
-		others = append(others, w.course(l, w.ruleWords([]string{l.indicator})[l.indicator], 8))
+		others = append(others, w.course(l, w.ruleWords([]string{l.indicator})[l.indicator], 8, l.pack == "cn"))
 	}
 	return board{
 		uid: "limits", title: text{"致命指标", "Fatal indicators"}, from: "now-30d",
@@ -149,15 +149,14 @@ func (w writer) limits() board {
 	}
 }
 
-// course draws an indicator's days by business line, with its limit. A demo need not fill it: one that is started at
-// night has no day yet with enough to judge.
-func (w writer) course(l limitOf, title text, width uint32) panel {
+// course draws an indicator's days by business line, with its limit.
+func (w writer) course(l limitOf, title text, width uint32, filled bool) panel {
 	limit, unit := w.inWords(l), "percentunit"
 	if l.seconds {
 		unit = "s"
 	}
 	return panel{
-		key: l.indicator + "-days", kind: lines, width: width, unit: unit, limit: true, steps: w.steps(l), title: title, rules: []string{l.indicator},
+		key: l.indicator + "-days", kind: lines, width: width, unit: unit, limit: true, steps: w.steps(l), title: title, rules: []string{l.indicator}, filled: filled,
 		empty: text{"可计的太少，不作判定", "Too few to be judged"},
 		about: text{"各业务线每日的数值，只画判定过的；虚线为限值。" + limit.zh, "Each business line's days, of those that were judged; the dashed line is the limit. " + limit.en},
 		sql: "SELECT toDateTime(day) AS time, concat(tenant, ' ', business_line) AS name, value" + indicators +

@@ -34,8 +34,9 @@ type PlayOptions struct {
 // What a demo shows unless told otherwise: enough history for every rule to have been broken, and a
 // pace at which a person can follow.
 const (
-	demoHistory  = 8 * time.Hour
-	demoSessions = 1000
+	demoHistory = 8 * time.Hour
+	// demoSessions are enough for a day of each line to be judged by its indicators, also where midnight halves the history.
+	demoSessions = 2000
 	demoPace     = 10 // sessions a minute
 )
 
