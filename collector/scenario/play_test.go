@@ -170,7 +170,7 @@ func TestPlayedIsFound(t *testing.T) {
 func TestPlayedWithLivePart(t *testing.T) {
 	i, _ := builtin(t)
 	p := demo(t, PlayOptions{Seed: 1, Live: true})
-	stream := take(p, 10_000)
+	stream := take(p, 16_000)
 	last := stream[0].at
 	live, first := 0, time.Time{}
 	for _, m := range stream {
