@@ -47,8 +47,7 @@ type sessionOf struct{ tenant, id string }
 // forget drops a session, whatever it waits for.
 func (m *memory) forget(id string) {
 	if c := m.find(id); c != nil {
-		delete(m.awake, c.key)
-		c.state, c.frozen = nil, nil // it may wait in warm
+		m.forgetAwake(c)
 	}
 }
 

@@ -58,7 +58,9 @@ func (w *worker) land() error {
 	if f.err != nil {
 		return f.err
 	}
-	w.memory.settle(f.batch)
+	if err := w.memory.settle(f.batch, w.keepPast); err != nil {
+		return err
+	}
 	if s := f.batch.sealed; s != nil {
 		w.seal, w.position = *s, f.batch.run.next
 		w.hint()

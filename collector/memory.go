@@ -73,21 +73,30 @@ func (c *conversation) thaw() error {
 	return nil
 }
 
+// freeze makes the snapshot, where there is none of the state as it is.
+func (c *conversation) freeze() (err error) {
+	if c.frozen == nil {
+		c.frozen, err = c.state.MarshalBinary()
+	}
+	return err
+}
+
 // memory is what a worker knows: the sessions that are open or have a deadline pending, those of the
-// batches in hand, and the deadlines in order.
+// batches in hand, the deadlines in order, and some sessions that were over lately.
 type memory struct {
 	awake map[key]*conversation
-	shelf shelf // the others, of which no batch that is being checked has an event
+	shelf shelf // the others that are watched, of which no batch that is being checked has an event
+	past  past
 	due   deadlines
 	warm  []*conversation     // those awake of which no batch has an event that is being checked
 	owed  []warehouse.Finding // to the findings topic, see revive
 }
 
 func newMemory() *memory {
-	return &memory{awake: map[key]*conversation{}, shelf: shelf{spots: map[key]spot{}}}
+	return &memory{awake: map[key]*conversation{}, shelf: newShelf(), past: past{shelf: newShelf()}}
 }
 
-// len is how many sessions are known.
+// len is how many sessions are watched or in hand.
 func (m *memory) len() int { return len(m.awake) + m.shelf.len() }
 
 // find gives a session, awake from now on, and nil where memory has none of that id.
@@ -98,6 +107,9 @@ func (m *memory) wake(k key) *conversation {
 		return c
 	}
 	c := m.shelf.take(k)
+	if c == nil {
+		c = m.past.take(k)
+	}
 	if c != nil {
 		m.awake[k] = c
 	}
@@ -153,15 +165,22 @@ func (m *memory) postpone(k key, due policies.Millis) {
 	}
 }
 
-// settle forgets the sessions of a batch that is in the record and that need no more watching. Those
-// that a later batch has in hand are that one's.
-func (m *memory) settle(b *batch) {
+// settle stops watching the sessions of a batch that is in the record and that need it no more; room is for how
+// many bytes of such are kept. Those that a later batch has in hand are that one's.
+func (m *memory) settle(b *batch, room int) error {
 	for _, c := range b.sessions {
-		if m.awake[c.key] == c && max(c.touched, c.dirty) == b.number && !c.pending() {
-			delete(m.awake, c.key)
-			c.state, c.frozen = nil, nil // it may wait in warm
+		if m.awake[c.key] != c || max(c.touched, c.dirty) != b.number || c.pending() {
+			continue
 		}
+		if c.erased == nil { // that is rare, and more than a shelf keeps
+			if err := c.freeze(); err != nil {
+				return err
+			}
+			m.past.put(c, room)
+		}
+		m.forgetAwake(c)
 	}
+	return nil
 }
 
 // rest takes over the sessions of a batch that has been checked, and shelves those that were not touched
@@ -195,20 +214,24 @@ func (m *memory) rest(batch []*conversation, keep int) error {
 }
 
 // freeze puts a session onto the shelf.
-func (m *memory) freeze(c *conversation) (err error) {
+func (m *memory) freeze(c *conversation) error {
 	if c.erased != nil { // rare, and more than the shelf keeps
 		c.warm = false
 		return nil
 	}
-	if c.frozen == nil {
-		if c.frozen, err = c.state.MarshalBinary(); err != nil {
-			return err
-		}
+	if err := c.freeze(); err != nil {
+		return err
 	}
 	m.shelf.put(c)
-	delete(m.awake, c.key)
-	c.warm, c.state, c.frozen, c.tenures = false, nil, nil, nil // a batch may hold on to it
+	m.forgetAwake(c)
+	c.warm = false
 	return nil
+}
+
+// forgetAwake drops a session from those awake; a batch, or warm, may hold on to it.
+func (m *memory) forgetAwake(c *conversation) {
+	delete(m.awake, c.key)
+	c.state, c.frozen, c.tenures = nil, nil, nil
 }
 
 // overdue gives the sessions whose deadline is at or before now, soonest first and at most limit,

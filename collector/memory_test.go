@@ -80,8 +80,8 @@ func TestSessionsFreezeAndThaw(t *testing.T) {
 	}
 }
 
-// Whatever comes in which order, memory has exactly the sessions that need watching, each as it was left, and
-// names each deadline when its time has come and not before.
+// Whatever comes in which order, memory has exactly the sessions that need watching, and some of those that are
+// over, each as it was left, and names each deadline when its time has come and not before.
 func TestMemoryKeepsWhatItIsGiven(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		type known struct {
@@ -89,7 +89,8 @@ func TestMemoryKeepsWhatItIsGiven(t *testing.T) {
 			text string
 			open bool
 		}
-		m, want := newMemory(), map[string]known{}
+		m, want, over := newMemory(), map[string]known{}, map[string]known{}
+		room := rapid.SampledFrom([]int{0, 3000, 1 << 30}).Draw(t, "room")
 		clock := policies.Millis(0)
 		batches := int64(rapid.IntRange(1, 40).Draw(t, "batches"))
 		for number := int64(1); number <= batches; number++ {
@@ -111,8 +112,10 @@ func TestMemoryKeepsWhatItIsGiven(t *testing.T) {
 				c.frozen, c.touched = nil, number
 				b.sessions = append(b.sessions, c)
 				m.schedule(c)
+				delete(over, c.id)
 				if want[c.id] = k; !k.open && k.due == 0 {
 					delete(want, c.id)
+					over[c.id] = k
 				}
 			}
 			inHand := map[string]bool{}
@@ -120,11 +123,17 @@ func TestMemoryKeepsWhatItIsGiven(t *testing.T) {
 				id := fmt.Sprint("s", n)
 				inHand[id] = true
 				c := m.find(id)
-				k, ok := want[id]
+				k, watched := want[id]
+				if last, ended := over[id]; ended {
+					if c == nil && room == 1<<30 {
+						t.Fatalf("session %s was over and is forgotten", id)
+					}
+					k = last
+				} else if watched != (c != nil) {
+					t.Fatalf("session %s is known: %v, want %v", id, c != nil, watched)
+				}
 				switch {
-				case ok != (c != nil):
-					t.Fatalf("session %s is known: %v, want %v", id, c != nil, ok)
-				case !ok:
+				case c == nil:
 					c = &conversation{id: id, version: 7, state: session.New(id, "acme")}
 					m.add(c)
 				default:
@@ -155,19 +164,26 @@ func TestMemoryKeepsWhatItIsGiven(t *testing.T) {
 			if err := m.rest(b.sessions, rapid.IntRange(0, 10).Draw(t, "keep")); err != nil {
 				t.Fatal(err)
 			}
-			m.settle(b)
+			if err := m.settle(b, room); err != nil {
+				t.Fatal(err)
+			}
+			if m.past.bytes > room {
+				t.Fatalf("%d bytes of sessions that are over, want at most %d", m.past.bytes, room)
+			}
 			if m.len() != len(want) {
 				t.Fatalf("%d sessions are known, want %d", m.len(), len(want))
 			}
 			if n := len(m.due); n > staleDeadlines+2*m.len()+2 {
 				t.Fatalf("%d deadlines of %d sessions", n, m.len())
 			}
-			var used, there int
-			for _, s := range m.shelf.segments {
-				used, there = used+s.used, there+len(s.data)
-			}
-			if there > used/7*8+2*segmentBytes {
-				t.Fatalf("%d of %d bytes are used", used, there)
+			for _, shelf := range []shelf{m.shelf, m.past.shelf} {
+				var used, there int
+				for _, s := range shelf.segments {
+					used, there = used+s.used, there+len(s.data)
+				}
+				if there > used/7*8+2*segmentBytes {
+					t.Fatalf("%d of %d bytes are used", used, there)
+				}
 			}
 		}
 	})

@@ -54,6 +54,8 @@ const (
 	contentAt   = 20
 )
 
+func newShelf() shelf { return shelf{spots: map[key]spot{}} }
+
 func (s *shelf) len() int { return len(s.spots) }
 
 // at is a frozen session where it lies, nil where there is none.
@@ -150,6 +152,13 @@ func (s *shelf) take(k key) *conversation {
 	c.packed, c.frozen = r.take(r.number()), r.rest
 	s.remove(k, len(data))
 	return c
+}
+
+// drop forgets a frozen session, if it is there.
+func (s *shelf) drop(k key) {
+	if data := s.at(k); data != nil {
+		s.remove(k, len(data))
+	}
 }
 
 func (s *shelf) remove(k key, n int) {

@@ -59,6 +59,7 @@ type worker struct {
 	clock    policies.Millis // the partition's event time: the newest ts seen in it
 	memory   *memory
 	keepWarm int       // how many sessions are not frozen
+	keepPast int       // bytes of sessions that are over
 	batches  int64     // begun
 	flight   *flight   // the batch that is being written; nil: none is
 	commit   time.Time // of the last offset commit
@@ -70,7 +71,7 @@ type worker struct {
 // newWorker makes the worker of one of so many partitions.
 func (c *collector) newWorker(gen *kafka.Generation, known *roster, partition, of int) *worker {
 	return &worker{
-		collector: c, gen: gen, known: known, partition: partition, keepWarm: max(warmSessions/of, 1),
+		collector: c, gen: gen, known: known, partition: partition, keepWarm: max(warmSessions/of, 1), keepPast: pastBytes / of,
 		tail:   newTail(c.transport, c.Brokers, c.Topic, partition),
 		erased: map[sessionOf]bool{},
 		log:    c.Log.With("topic", c.Topic, "partition", partition, "generation", gen.ID),
