@@ -93,7 +93,7 @@ type memory struct {
 }
 
 func newMemory() *memory {
-	return &memory{awake: map[key]*conversation{}, shelf: newShelf(), past: past{shelf: newShelf()}}
+	return &memory{awake: map[key]*conversation{}, shelf: newShelf(), past: newPast()}
 }
 
 // len is how many sessions are watched or in hand.

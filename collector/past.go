@@ -5,30 +5,29 @@ package collector
 const pastBytes = 24 << 20
 
 // past keeps sessions in which nothing more is expected, for a while: what is said after all (an answer to a survey, a
-// complaint) comes mostly right behind the end. A look-up in the record for each of those took the
-// engine half of what inserts took it.
+// complaint) comes mostly right behind the end, and looking each of those up in the record took the engine half of
+// what inserts took it. When the newer half is full the older one is forgotten.
 type past struct {
-	shelf
-	order []departed // those that were put first go first
-	bytes int        // of all in order
+	newer, older shelf
+	bytes        int // that were put into newer
 }
 
-// departed is a session that was put onto the shelf; it may have been taken since, and put there again.
-type departed struct {
-	key   key
-	bytes int
-}
+func newPast() past { return past{newer: newShelf(), older: newShelf()} }
 
-// put keeps a session that is in the record as it is here, and forgets others so that about room bytes are used.
+// put keeps a session that is in the record as it is here; room is for both halves.
 func (p *past) put(c *conversation, room int) {
-	c.scheduled = 0 // what still stands among the deadlines is out of date now
-	p.shelf.put(c)
-	p.order = append(p.order, departed{c.key, len(p.at(c.key))})
-	p.bytes += len(p.at(c.key))
-	for p.bytes > room {
-		first := p.order[0]
-		p.order = p.order[1:]
-		p.bytes -= first.bytes
-		p.drop(first.key)
+	if p.bytes >= room/2 {
+		p.newer, p.older, p.bytes = newShelf(), p.newer, 0
 	}
+	c.scheduled = 0 // what still stands among the deadlines is out of date now
+	p.newer.put(c)
+	p.bytes += len(p.newer.at(c.key))
+}
+
+// take gives a session, which is not there any more then; nil where there is none.
+func (p *past) take(k key) *conversation {
+	if c := p.newer.take(k); c != nil {
+		return c
+	}
+	return p.older.take(k)
 }
