@@ -174,17 +174,22 @@ func Run(ctx context.Context, o Options) error {
 	}
 	r := newRetention(o, cluster, admin)
 	r.apply(ctx)
+	a := newAttendance(admin, o.Now, o.Log)
+	a.listen(cluster)
 	d.open()
 	o.Log.Info("kafka serves", "address", d.Addr().String(), "data", o.Data)
 
-	tick := time.NewTicker(retentionEvery)
+	tick, look := time.NewTicker(retentionEvery), time.NewTicker(attendanceEvery)
 	defer tick.Stop()
+	defer look.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return nil
 		case <-tick.C:
 			r.apply(ctx)
+		case <-look.C:
+			a.check(ctx)
 		}
 	}
 }
