@@ -56,6 +56,7 @@ type batch struct {
 	stored, repeats, rejected int
 	watched                   int             // sessions in memory when it is in the record, at most
 	weight                    int64           // of what is in hand; see hand
+	ready                     func()          // tells the convoy that it may be written; nil: it is none that waits
 	sealed                    *warehouse.Seal // once it is in the record; nil: the batch is no run of offsets
 }
 
@@ -99,11 +100,20 @@ func (w *worker) check(ctx context.Context, r run) (b *batch, err error) {
 			w.inHand.free(weight)
 		}
 	}()
+	ready := func() {}
+	if !r.full {
+		ready = w.convoy.prepare()
+	}
+	defer func() {
+		if err != nil {
+			ready()
+		}
+	}()
 	b, err = w.begin(ctx, r)
 	if err != nil {
 		return nil, err
 	}
-	b.weight = weight
+	b.weight, b.ready = weight, ready
 	b.decode()
 	w.unsealed = r.first
 	if err := b.recall(ctx); err != nil {

@@ -193,6 +193,7 @@ type collector struct {
 	transport *kafka.Transport
 	out       *outlet
 	inHand    *hand                  // what all of them have
+	convoy    convoy                 // of their batches
 	began     time.Time              // of Run; beats are counted from it
 	recorded  atomic.Pointer[ruling] // the newest that the record has
 }

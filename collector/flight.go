@@ -35,11 +35,16 @@ func (f *flight) flies() bool {
 func (w *worker) launch(ctx context.Context, b *batch) error {
 	if err := w.land(); err != nil {
 		w.inHand.free(b.weight)
+		if b.ready != nil {
+			b.ready()
+		}
 		return err
 	}
 	f := &flight{batch: b, landed: make(chan struct{})}
 	w.flight = f
+	landed := w.convoy.fly()
 	go func() {
+		defer landed()
 		defer close(f.landed)
 		defer w.inHand.free(b.weight)
 		f.err = b.write(ctx)
@@ -104,11 +109,18 @@ func (b *batch) conclude() error {
 func (b *batch) write(ctx context.Context) error {
 	w := b.w
 	began := time.Now()
-	if err := b.protect(ctx); err != nil {
+	err := b.protect(ctx)
+	if b.ready != nil {
+		b.ready()
+	}
+	if err != nil {
 		return err
 	}
+	if !b.run.full {
+		w.convoy.gather(ctx)
+	}
 	before := warehouse.Batch{Interactions: b.interactions, Rejects: b.rejects, Sessions: append(b.goneSessions, b.touched...)}
-	after := warehouse.Batch{Interactions: b.goneInteractions, Findings: b.findings}
+	after := warehouse.Batch{Interactions: b.goneInteractions, Findings: b.findings, Passed: b.passed}
 	for _, found := range [][]warehouse.Finding{b.goneFindings, b.findings} {
 		for i := range found {
 			before.Versions = append(before.Versions, sealed.Version(&found[i])) // nothing without their seal
@@ -133,9 +145,6 @@ func (b *batch) write(ctx context.Context) error {
 	if err := w.store(ctx, "write findings and seal", &after); err != nil {
 		return err
 	}
-	if err := w.store(ctx, "write sessions that let time pass", &warehouse.Batch{Sessions: b.passed}); err != nil {
-		return err
-	}
 	if after.Seal != nil {
 		b.sealed = after.Seal
 		w.metrics.batches.Inc()
@@ -153,7 +162,7 @@ func (w *worker) publish(ctx context.Context, findings []warehouse.Finding, reje
 }
 
 func (w *worker) store(ctx context.Context, what string, b *warehouse.Batch) error {
-	if len(b.Interactions)+len(b.Rejects)+len(b.Findings)+len(b.Versions)+len(b.Sessions) == 0 && b.Policies == nil && b.Seal == nil {
+	if len(b.Interactions)+len(b.Rejects)+len(b.Findings)+len(b.Versions)+len(b.Sessions)+len(b.Passed) == 0 && b.Policies == nil && b.Seal == nil {
 		return nil
 	}
 	return w.try(ctx, what, func() error { return w.Store.Write(ctx, b) })

@@ -241,15 +241,18 @@ func (w *worker) try(ctx context.Context, what string, do func() error) error {
 type run struct {
 	first, next int64 // [first, next)
 	messages    []message
+	full        bool // as large as a batch may be
 }
 
 func (r run) empty() bool { return r.next == r.first }
 
 // gather reads until a batch is full, or its time has come and the one before is in the record, or nothing comes for
 // idleFetch, or ctx ends. What is not full waits for the one before, for which it would have to wait when it
-// was checked: so batches grow with what there is to write, and are few where each takes long.
+// was checked, and for a while for those of other partitions, see convoy: so batches grow with what there is to write,
+// and are few where each takes long.
 func (w *worker) gather(ctx context.Context) (run, error) {
-	var ends time.Time // once a message is in hand
+	var ends time.Time   // once a message is in hand
+	var latest time.Time // once the batch before is in the record: until when others are waited for
 	if len(w.held) > 0 {
 		ends = w.beat(w.Batch.Wait)
 	}
@@ -261,7 +264,12 @@ func (w *worker) gather(ctx context.Context) (run, error) {
 		if !ends.IsZero() {
 			if time.Until(ends) <= 0 {
 				if !w.flight.flies() {
-					break
+					if latest.IsZero() {
+						latest = time.Now().Add(w.Batch.Wait)
+					}
+					if !w.convoy.flies() || time.Now().After(latest) {
+						break
+					}
 				}
 				ends = w.beat(max(w.Batch.Wait/beatsInWait, 1))
 			}
@@ -343,7 +351,7 @@ func (w *worker) cut() (run, bool) {
 		if i+1 < w.Batch.Messages && bytes < w.Batch.Bytes {
 			continue
 		}
-		r := run{first: w.next, next: m.offset + 1, messages: w.held[: i+1 : i+1]}
+		r := run{first: w.next, next: m.offset + 1, messages: w.held[: i+1 : i+1], full: true}
 		w.held = w.held[i+1:]
 		if len(w.held) == 0 {
 			r.next = w.readTo // offsets without a message behind the last one belong to it
