@@ -27,7 +27,7 @@ const (
 	commitEvery = 5 * time.Second
 	// beatsInWait is into how many parts Batch.Wait is divided for a batch that the one before kept waiting: few, so that
 	// partitions meet, and enough that little of the time after it was written is waited in vain.
-	beatsInWait = 5
+	beatsInWait = 10
 	// gatherBytes is for how much at most the broker is asked to wait, once a message is in hand: beyond that a fetch
 	// costs little beside what it brings.
 	gatherBytes = 1 << 20
