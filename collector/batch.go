@@ -56,7 +56,8 @@ type batch struct {
 	stored, repeats, rejected int
 	watched                   int             // sessions in memory when it is in the record, at most
 	weight                    int64           // of what is in hand; see hand
-	ready                     func()          // tells the convoy that it may be written; nil: it is none that waits
+	ready                     func()          // tells the convoy that it may be written
+	waits                     bool            // for others of the convoy
 	sealed                    *warehouse.Seal // once it is in the record; nil: the batch is no run of offsets
 }
 
@@ -84,7 +85,7 @@ func (w *worker) begin(ctx context.Context, r run) (*batch, error) {
 	return &batch{
 		w: w, number: w.batches, revision: w.catalogue.revision, run: r, items: make([]item, 0, n),
 		interactions: make([]warehouse.Interaction, 0, n), earlier: make([]int32, 0, n),
-		at: r.first, secrets: make([]secret, 0, n),
+		at: r.first, secrets: make([]secret, 0, n), ready: alone,
 	}, nil
 }
 
@@ -95,17 +96,13 @@ func (w *worker) check(ctx context.Context, r run) (b *batch, err error) {
 	if err != nil {
 		return nil, err
 	}
-	defer func() {
-		if err != nil {
-			w.inHand.free(weight)
-		}
-	}()
-	ready := func() {}
+	ready := alone
 	if !r.full {
 		ready = w.convoy.prepare()
 	}
 	defer func() {
 		if err != nil {
+			w.inHand.free(weight)
 			ready()
 		}
 	}()
@@ -113,7 +110,7 @@ func (w *worker) check(ctx context.Context, r run) (b *batch, err error) {
 	if err != nil {
 		return nil, err
 	}
-	b.weight, b.ready = weight, ready
+	b.weight, b.ready, b.waits = weight, ready, !r.full
 	b.decode()
 	w.unsealed = r.first
 	if err := b.recall(ctx); err != nil {

@@ -11,9 +11,9 @@ import (
 const convoyWait = 150 * time.Millisecond
 
 // convoy has the batches of all partitions of a process set out together, where they are not full: each ends when
-// none is on its way any more, and none sets out while another is not ready. What a write costs beside its rows
-// (see warehouse.Store.Write) is most of a small batch; and partitions that shared no step of the way waited for each
-// other at every one.
+// none is on its way any more (see worker.gather), and waits for those that are not ready yet, neither for long. What
+// a write costs beside its rows (see warehouse.Store.Write) is most of a small batch; and partitions that shared no
+// step of the way waited for each other at every one.
 type convoy struct {
 	flying atomic.Int32
 
@@ -48,8 +48,12 @@ func (c *convoy) prepare() (ready func()) {
 	}
 }
 
-// gather returns when all batches are ready, or when waiting longer would not pay.
-func (c *convoy) gather(ctx context.Context) {
+// alone is ready of a batch that no other waits for.
+func alone() {}
+
+// wait returns when all batches are ready, or when waiting longer would not pay: after convoyWait, or most where that is
+// less.
+func (c *convoy) wait(ctx context.Context, most time.Duration) {
 	c.mu.Lock()
 	all := c.all
 	c.mu.Unlock()
@@ -59,6 +63,6 @@ func (c *convoy) gather(ctx context.Context) {
 	select {
 	case <-all:
 	case <-ctx.Done():
-	case <-time.After(convoyWait):
+	case <-time.After(min(convoyWait, most)):
 	}
 }

@@ -35,17 +35,15 @@ func (f *flight) flies() bool {
 func (w *worker) launch(ctx context.Context, b *batch) error {
 	if err := w.land(); err != nil {
 		w.inHand.free(b.weight)
-		if b.ready != nil {
-			b.ready()
-		}
+		b.ready()
 		return err
 	}
 	f := &flight{batch: b, landed: make(chan struct{})}
 	w.flight = f
 	landed := w.convoy.fly()
 	go func() {
-		defer landed()
 		defer close(f.landed)
+		defer landed()
 		defer w.inHand.free(b.weight)
 		f.err = b.write(ctx)
 	}()
@@ -63,7 +61,7 @@ func (w *worker) land() error {
 	if f.err != nil {
 		return f.err
 	}
-	if err := w.memory.settle(f.batch, w.keepPast); err != nil {
+	if err := w.memory.settle(f.batch); err != nil {
 		return err
 	}
 	if s := f.batch.sealed; s != nil {
@@ -110,14 +108,12 @@ func (b *batch) write(ctx context.Context) error {
 	w := b.w
 	began := time.Now()
 	err := b.protect(ctx)
-	if b.ready != nil {
-		b.ready()
-	}
+	b.ready()
 	if err != nil {
 		return err
 	}
-	if !b.run.full {
-		w.convoy.gather(ctx)
+	if b.waits {
+		w.convoy.wait(ctx, w.Batch.Wait)
 	}
 	before := warehouse.Batch{Interactions: b.interactions, Rejects: b.rejects, Sessions: append(b.goneSessions, b.touched...)}
 	after := warehouse.Batch{Interactions: b.goneInteractions, Findings: b.findings, Passed: b.passed}

@@ -86,14 +86,14 @@ func (c *conversation) freeze() (err error) {
 type memory struct {
 	awake map[key]*conversation
 	shelf shelf // the others that are watched, of which no batch that is being checked has an event
-	past  past
+	past  *past // nil: nothing is kept
 	due   deadlines
 	warm  []*conversation     // those awake of which no batch has an event that is being checked
 	owed  []warehouse.Finding // to the findings topic, see revive
 }
 
-func newMemory() *memory {
-	return &memory{awake: map[key]*conversation{}, shelf: newShelf(), past: newPast()}
+func newMemory(past *past) *memory {
+	return &memory{awake: map[key]*conversation{}, shelf: newShelf(), past: past}
 }
 
 // len is how many sessions are watched or in hand.
@@ -165,9 +165,9 @@ func (m *memory) postpone(k key, due policies.Millis) {
 	}
 }
 
-// settle stops watching the sessions of a batch that is in the record and that need it no more; room is for how
-// many bytes of such are kept. Those that a later batch has in hand are that one's.
-func (m *memory) settle(b *batch, room int) error {
+// settle stops watching the sessions of a batch that is in the record and that need it no more. Those that a later
+// batch has in hand are that one's.
+func (m *memory) settle(b *batch) error {
 	for _, c := range b.sessions {
 		if m.awake[c.key] != c || max(c.touched, c.dirty) != b.number || c.pending() {
 			continue
@@ -176,7 +176,7 @@ func (m *memory) settle(b *batch, room int) error {
 			if err := c.freeze(); err != nil {
 				return err
 			}
-			m.past.put(c, room)
+			m.past.put(c)
 		}
 		m.forgetAwake(c)
 	}
@@ -313,6 +313,7 @@ func (w *worker) recall(ctx context.Context, ids []string) error {
 		return nil
 	}
 	return w.try(ctx, "look up sessions", func() error {
+		w.memory.past.look(ids)
 		snapshots, err := w.Store.Snapshots(ctx, w.Topic, ids)
 		if err != nil {
 			return err

@@ -79,7 +79,7 @@ func BenchmarkOpenSessions(b *testing.B) {
 	}
 	next, offset := begun(b, bundle), int64(0)
 	for b.Loop() {
-		m := newMemory()
+		m := newMemory(nil)
 		before := living()
 		for range sessions {
 			var c *conversation

@@ -37,6 +37,7 @@ const (
 type roster struct {
 	current func(context.Context) bool // whether the group knows no newer generation than ours
 	due     chan struct{}              // a survey is
+	past    *past                      // of all workers
 
 	mu       sync.Mutex
 	filters  []*bloom.BloomFilter // ids are noted in the last one; each has twice the room of that before
@@ -47,7 +48,15 @@ type roster struct {
 }
 
 func newRoster(current func(context.Context) bool) *roster {
-	return &roster{current: current, due: make(chan struct{}, 1), surveyed: -1}
+	return &roster{current: current, due: make(chan struct{}, 1), past: newPast(pastBytes), surveyed: -1}
+}
+
+// lately are the sessions that were over lately; nil without a roster.
+func (r *roster) lately() *past {
+	if r == nil {
+		return nil
+	}
+	return r.past
 }
 
 // takingOver tells that a worker is about to read the seals; it calls done when it has. Without a roster

@@ -154,6 +154,13 @@ func (s *shelf) take(k key) *conversation {
 	return c
 }
 
+// drop forgets a frozen session, if it is there.
+func (s *shelf) drop(k key) {
+	if data := s.at(k); data != nil {
+		s.remove(k, len(data))
+	}
+}
+
 func (s *shelf) remove(k key, n int) {
 	p := s.spots[k]
 	delete(s.spots, k)

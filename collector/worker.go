@@ -59,7 +59,6 @@ type worker struct {
 	clock    policies.Millis // the partition's event time: the newest ts seen in it
 	memory   *memory
 	keepWarm int       // how many sessions are not frozen
-	keepPast int       // bytes of sessions that are over
 	batches  int64     // begun
 	flight   *flight   // the batch that is being written; nil: none is
 	commit   time.Time // of the last offset commit
@@ -71,7 +70,7 @@ type worker struct {
 // newWorker makes the worker of one of so many partitions.
 func (c *collector) newWorker(gen *kafka.Generation, known *roster, partition, of int) *worker {
 	return &worker{
-		collector: c, gen: gen, known: known, partition: partition, keepWarm: max(warmSessions/of, 1), keepPast: pastBytes / of,
+		collector: c, gen: gen, known: known, partition: partition, keepWarm: max(warmSessions/of, 1),
 		tail:   newTail(c.transport, c.Brokers, c.Topic, partition),
 		erased: map[sessionOf]bool{},
 		log:    c.Log.With("topic", c.Topic, "partition", partition, "generation", gen.ID),
@@ -187,7 +186,7 @@ func (w *worker) takeOver(ctx context.Context) error {
 			position = s.Last + 1
 		}
 		w.unsealed = position
-		m := newMemory()
+		m := newMemory(w.known.lately())
 		if err := w.loadOpen(ctx, m); err != nil {
 			return err
 		}

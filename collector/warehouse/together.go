@@ -19,9 +19,10 @@ const (
 	slow = 10 * time.Second
 )
 
-// together has batches that come at the same moment written as one, and one group after the other unless it is slow. What a statement
-// costs beside its rows (a part of each table, its merges, waiting for the disk) is many milliseconds of
-// every batch, and the partitions of a process each have one: while some are written, the others gather.
+// together has batches that come at the same moment written as one, and one group after the other unless it is
+// slow. What a statement costs beside its rows (a part of each table, its merges, waiting for the disk) is many
+// milliseconds of every batch, and the partitions of a process each have one: while some are written, the others
+// gather.
 type together struct {
 	mu      sync.Mutex
 	writing bool

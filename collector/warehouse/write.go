@@ -11,8 +11,9 @@ import (
 )
 
 // Write implements Writer. Each kind of row is one insert; what a later insert refers to is
-// durable before it begins, and behind the seal come only sessions that let time pass. Writing the same rows again is harmless: they
-// have the same keys. Batches that are written at the same moment are written together.
+// durable before it begins, and behind the seal come only sessions that let time pass. Writing the
+// same rows again is harmless: they have the same keys. Batches that are written at the same moment
+// are written together.
 func (s *Store) Write(ctx context.Context, b *Batch) error {
 	return s.together.write(ctx, b, s.write)
 }

@@ -23,7 +23,6 @@ const attendanceEvery = time.Second
 // Members of the protocol of KIP-848 have timers of their own and are not looked at.
 type attendance struct {
 	admin *kgo.Client
-	now   func() time.Time
 	log   *slog.Logger
 
 	mu     sync.Mutex
@@ -36,8 +35,8 @@ type attended struct {
 	heard    map[string]time.Time // by member: when it last asked for something
 }
 
-func newAttendance(admin *kgo.Client, now func() time.Time, log *slog.Logger) *attendance {
-	return &attendance{admin: admin, now: now, log: log, groups: map[string]*attended{}}
+func newAttendance(admin *kgo.Client, log *slog.Logger) *attendance {
+	return &attendance{admin: admin, log: log, groups: map[string]*attended{}}
 }
 
 // listen notes whoever asks for something from now on.
@@ -51,20 +50,28 @@ func (a *attendance) listen(cluster *kfake.Cluster) {
 }
 
 func (a *attendance) hear(r kmsg.Request) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	group, member, patience := "", "", time.Duration(0)
 	switch r := r.(type) {
 	case *kmsg.JoinGroupRequest:
-		group, member = r.Group, r.MemberID
-		patience = time.Duration(r.SessionTimeoutMillis+max(r.RebalanceTimeoutMillis, 0)) * time.Millisecond
+		a.note(r.Group, millis(r.SessionTimeoutMillis)+millis(r.RebalanceTimeoutMillis), r.MemberID)
 	case *kmsg.SyncGroupRequest:
-		group, member = r.Group, r.MemberID
+		a.note(r.Group, 0, r.MemberID)
+		// Before its fourth version a request to join names no new member; the leader names them all.
+		for _, m := range r.GroupAssignment {
+			a.expect(r.Group, m.MemberID)
+		}
 	case *kmsg.HeartbeatRequest:
-		group, member = r.Group, r.MemberID
+		a.note(r.Group, 0, r.MemberID)
 	case *kmsg.OffsetCommitRequest:
-		group, member = r.Group, r.MemberID
+		a.note(r.Group, 0, r.MemberID)
 	}
+}
+
+func millis(n int32) time.Duration { return time.Duration(max(n, 0)) * time.Millisecond }
+
+// note notes that a member, which may have no id yet, asked for something.
+func (a *attendance) note(group string, patience time.Duration, member string) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
 	g := a.groups[group]
 	if g == nil {
 		g = &attended{heard: map[string]time.Time{}}
@@ -72,12 +79,21 @@ func (a *attendance) hear(r kmsg.Request) {
 	}
 	g.patience = max(g.patience, patience)
 	if member != "" {
-		g.heard[member] = a.now()
+		g.heard[member] = time.Now()
 	}
 }
 
-// silent are the members of each group that were not heard of for longer than they may be silent. Those that
-// kfake does not have any more are forgotten.
+// expect notes a member of a group that may have to be heard of yet.
+func (a *attendance) expect(group, member string) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if _, known := a.groups[group].heard[member]; !known {
+		a.groups[group].heard[member] = time.Now()
+	}
+}
+
+// silent are those of each group that were not heard of for longer than a member may be silent. Most are none any
+// more.
 func (a *attendance) silent() map[string][]string {
 	out := map[string][]string{}
 	a.mu.Lock()
@@ -85,9 +101,8 @@ func (a *attendance) silent() map[string][]string {
 	for name, g := range a.groups {
 		for member, at := range g.heard {
 			// Without patience nobody has joined since the broker started, and how long is too long is not known.
-			if g.patience > 0 && a.now().Sub(at) > g.patience {
+			if g.patience > 0 && time.Since(at) > g.patience {
 				out[name] = append(out[name], member)
-				delete(g.heard, member) // removed, or not there any more
 			}
 		}
 		if len(g.heard) == 0 {
@@ -115,15 +130,22 @@ func (a *attendance) remove(ctx context.Context, group string, members []string)
 		req.Members = append(req.Members, m)
 	}
 	resp, err := req.RequestWith(ctx, a.admin)
-	if err == nil {
+	if err == nil && resp.ErrorCode != kerr.GroupIDNotFound.Code { // it is gone with all its members
 		err = kerr.ErrorForCode(resp.ErrorCode)
 	}
 	if err != nil {
 		return fmt.Errorf("remove %v: %w", members, err)
 	}
 	for _, m := range resp.Members {
-		if m.ErrorCode == 0 { // others had gone already, as they should
+		if m.ErrorCode == 0 {
 			a.log.Warn("kafka removed a member that was silent", "group", group, "member", m.MemberID)
+		}
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if g := a.groups[group]; g != nil {
+		for _, id := range members {
+			delete(g.heard, id)
 		}
 	}
 	return nil

@@ -174,7 +174,7 @@ func Run(ctx context.Context, o Options) error {
 	}
 	r := newRetention(o, cluster, admin)
 	r.apply(ctx)
-	a := newAttendance(admin, o.Now, o.Log)
+	a := newAttendance(admin, o.Log)
 	a.listen(cluster)
 	d.open()
 	o.Log.Info("kafka serves", "address", d.Addr().String(), "data", o.Data)
