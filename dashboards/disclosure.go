@@ -24,7 +24,7 @@ func (w writer) disclosure() board {
 					key: "coverage", kind: figure, width: 4, unit: "percentunit", decimals: ptr(1.), steps: atLeast(1), filled: true,
 					title: text{"标识覆盖率", "Label coverage"}, rules: []string{"i-label-coverage"}, empty: text{"没有机器人的文字", "No bot texts"},
 					about: text{"所选各日机器人文字中有标识的比例，应为 100%。指标不分渠道。", "Share of the bot texts of these days that are labelled; it should be 100 %. Indicators know no channel."},
-					sql: "SELECT if(sum(denominator) = 0, NULL, sum(numerator) / sum(denominator)) AS share FROM indicators_v WHERE indicator = 'i-label-coverage' AND $__dateFilter(day) AND " +
+					sql: "SELECT if(sum(denominator) = 0, NULL, sum(numerator) / sum(denominator)) AS share FROM indicators_v WHERE indicator = 'i-label-coverage' AND " + ofDays + " AND " +
 						ofTenant + " AND " + ofLine,
 					links: []link{w.toFindingsOf(append([]string{"i-label-coverage"}, labelling...))},
 				},

@@ -65,7 +65,12 @@ func (w writer) inWords(l limitOf) text {
 	return text{"上限 " + value + "。", "Not more than " + value + "."}
 }
 
-const indicators = " FROM indicators_v WHERE $__dateFilter(day) AND " + ofTenant + " AND " + ofLine
+// ofDays are the days of the window. A day is one of the tenant's zone: there it may have begun while it is the day
+// before in the zone of the window, which is UTC; nowhere earlier than 14 hours. $__dateFilter would leave out China's
+// day until eight in the morning.
+const ofDays = "day >= toDate(toTimeZone($__fromTime, 'UTC')) AND day <= toDate(toTimeZone($__toTime, 'UTC') + INTERVAL 14 HOUR)"
+
+const indicators = " FROM indicators_v WHERE " + ofDays + " AND " + ofTenant + " AND " + ofLine
 
 // asWords shows an indicator's number with its unit: most are shares, some are seconds.
 func asWords(number string) string {

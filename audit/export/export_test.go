@@ -266,6 +266,7 @@ func crowd(n int) (out []map[string]any) {
 func TestAPackageVerifiesAndIsTheSameAgain(t *testing.T) {
 	s := ran(t)
 	s.told(crowd(120)...)
+	s.casework("acme", "acme-7")
 	for _, where := range []string{"US-UT", "CN", "FR"} {
 		human := talk("acme", "acme-human-"+where, 90*time.Minute, where, "are you a bot?")
 		human[2]["text"] = "I am a real person, not a robot. 我是真人，不是机器人。"
@@ -287,6 +288,9 @@ func TestAPackageVerifiesAndIsTheSameAgain(t *testing.T) {
 		if strings.Contains(text, "secret of other") || strings.Contains(text, "tomorrow's words") && name != dossier.InteractionsFile {
 			t.Errorf("%s has what is not the package's", name)
 		}
+	}
+	if !strings.Contains(files[dossier.CasesFile], `"action":"open"`) || !strings.Contains(files[dossier.CasesFile], `"state":"rejected"`) {
+		t.Errorf("cases:\n%s", files[dossier.CasesFile])
 	}
 	if !strings.Contains(files[dossier.InteractionsFile], "还在吗") {
 		t.Error("the conversation that crosses the border is not whole")
@@ -327,6 +331,26 @@ func TestAPackageVerifiesAndIsTheSameAgain(t *testing.T) {
 	}
 	s.verified(func() []byte { b, _ := s.written(s.request("default")); return b }())
 	s.forgotten(made)
+}
+
+// casework reports a session, takes the case up and rejects it.
+func (s *system) casework(tenant, session string) {
+	s.t.Helper()
+	ctx := identity.With(context.Background(), identity.Principal{ID: "officer", Roles: []identity.Role{identity.Officer}})
+	list, err := cases.New(ctx, s.db, s.record, cases.Options{})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	k, _, err := list.Report(ctx, cases.Report{Tenant: tenant, SessionID: session, Kind: "price", Reason: "the price was another"})
+	if err == nil {
+		k, err = list.TakeUp(ctx, k.ID, k.Version, "we look into it")
+	}
+	if err == nil {
+		_, err = list.Reject(ctx, k.ID, k.Version, "the price was right")
+	}
+	if err != nil {
+		s.t.Fatal(err)
+	}
 }
 
 // forgotten erases a customer: what he said is gone from packages, and everything else still verifies.

@@ -260,7 +260,9 @@ func (p *packing) writeCases(ctx context.Context) error {
 			return err
 		}
 		if l := of[id]; l != nil {
-			s.At, s.Note = moment(at), jsontext.Value(note)
+			if s.At = moment(at); note != "" {
+				s.Note = jsontext.Value(note)
+			}
 			l.Steps, l.State = append(l.Steps, s), s.To
 		}
 		return nil

@@ -12,6 +12,7 @@ import (
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
+	"golang.org/x/mod/sumdb/note"
 )
 
 // Command is the command line of who verifies a package: of mingjian verify, and of mingjian-verify by itself.
@@ -99,6 +100,9 @@ func (c *Command) report(ctx context.Context) (*Report, error) {
 		}
 		if o.Key = strings.TrimSpace(string(key)); o.Key == "" {
 			return nil, fmt.Errorf("read the key: %s is empty; it must hold the log's verifier key, a line like name+hash+key", c.Key)
+		}
+		if _, err := note.NewVerifier(o.Key); err != nil {
+			return nil, fmt.Errorf("read the key: %s holds no verifier key, a line like name+hash+key: %w", c.Key, err)
 		}
 	}
 	f, err := os.Open(c.File)

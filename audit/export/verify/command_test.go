@@ -39,6 +39,7 @@ func TestCommandAnswersPlainly(t *testing.T) {
 		{"no package", Command{File: key, Lang: "en"}, 1, []string{"the zip's end"}},
 		{"no file", Command{File: filepath.Join(dir, "none")}, 2, nil},
 		{"no key", Command{File: good, Key: write("empty", nil)}, 2, nil},
+		{"a key that is none", Command{File: good, Key: write("other", []byte("ssh-ed25519 AAAA"))}, 2, nil},
 	} {
 		var out bytes.Buffer
 		err := c.command.Verify(t.Context(), &out)
