@@ -33,16 +33,12 @@ type batch struct {
 	revision string
 	run      run
 	seen     policies.Millis // the newest ts among its events
-	items    []item
+	room
 
-	interactions []warehouse.Interaction
-	earlier      []int32 // by interaction, the one before of the same session, counted from 1; see rows
-	rejects      []warehouse.Reject
-	findings     []warehouse.Finding
-	sessions     []*conversation // every one that the batch touched or let time pass for
-
-	// The snapshots: of sessions that the batch has events of, and of those that only let time pass.
-	touched, passed []warehouse.Session
+	rejects  []warehouse.Reject
+	findings []warehouse.Finding
+	sessions []*conversation     // every one that the batch touched or let time pass for
+	passed   []warehouse.Session // the snapshots of sessions that only let time pass
 
 	// What is taken away from under the tenant that a session had before.
 	goneInteractions []warehouse.Interaction
@@ -51,7 +47,6 @@ type batch struct {
 
 	at                        int64 // the next offset to be accounted for
 	gaps                      seal.Gaps
-	secrets                   []secret
 	adopted                   []original.Adoption
 	stored, repeats, rejected int
 	watched                   int             // sessions in memory when it is in the record, at most
@@ -59,6 +54,38 @@ type batch struct {
 	ready                     func()          // tells the convoy that it may be written
 	waits                     bool            // for others of the convoy
 	sealed                    *warehouse.Seal // once it is in the record; nil: the batch is no run of offsets
+}
+
+// room is what there is of each message of a batch or of each session in it. The arrays go from a batch that is in the record
+// to one that begins: made anew for each they were a tenth of all garbage.
+type room struct {
+	items        []item
+	interactions []warehouse.Interaction
+	earlier      []int32 // by interaction, the one before of the same session, counted from 1; see rows
+	secrets      []secret
+	owners       []original.Owner    // of secrets
+	touched      []warehouse.Session // the snapshots of sessions that the batch has events of
+}
+
+// roomFor is room for so many messages.
+func (c *collector) roomFor(messages int) room {
+	r, ok := c.rooms.Get().(*room)
+	if !ok {
+		r = &room{}
+	}
+	r.items, r.interactions = slices.Grow(r.items, messages), slices.Grow(r.interactions, messages)
+	r.earlier, r.secrets = slices.Grow(r.earlier, messages), slices.Grow(r.secrets, messages)
+	return *r
+}
+
+// leave gives the room of a batch that is in the record to the next.
+func (c *collector) leave(r room) {
+	clear(r.items)
+	clear(r.interactions)
+	clear(r.secrets)
+	clear(r.owners)
+	clear(r.touched)
+	c.rooms.Put(&room{r.items[:0], r.interactions[:0], r.earlier[:0], r.secrets[:0], r.owners[:0], r.touched[:0]})
 }
 
 // item is a message, decoded.
@@ -81,11 +108,9 @@ func (w *worker) begin(ctx context.Context, r run) (*batch, error) {
 		return nil, err
 	}
 	w.batches++
-	n := len(r.messages)
 	return &batch{
-		w: w, number: w.batches, revision: w.catalogue.revision, run: r, items: make([]item, 0, n),
-		interactions: make([]warehouse.Interaction, 0, n), earlier: make([]int32, 0, n),
-		at: r.first, secrets: make([]secret, 0, n), ready: alone,
+		w: w, number: w.batches, revision: w.catalogue.revision, run: r, room: w.roomFor(len(r.messages)),
+		at: r.first, ready: alone,
 	}, nil
 }
 
@@ -263,9 +288,9 @@ func (b *batch) take(ctx context.Context, i int) error {
 		c.nameless(&row)
 	}
 	b.stored++
-	owner, adopted := c.reckon(e, it.offset)
+	owner, adopted := c.reckon(e, it.offset, b.w.month.of(e.At))
 	b.adopted = append(b.adopted, adopted...)
-	waits := secret{owner: owner}
+	waits := secret{owner: b.ownerOf(c, owner)}
 	if (it.masks != 0 || len(e.Flags) > 0) && c.erased == nil {
 		waits.message = it.value
 	}
@@ -301,7 +326,7 @@ func (b *batch) touch(c *conversation) error {
 	if c.touched == b.number {
 		return nil
 	}
-	c.touched, c.row = b.number, 0
+	c.touched, c.row, c.owner = b.number, 0, -1
 	b.sessions = append(b.sessions, c)
 	return c.thaw()
 }
@@ -309,6 +334,15 @@ func (b *batch) touch(c *conversation) error {
 func (b *batch) keep(c *conversation, row warehouse.Interaction) {
 	b.interactions, b.earlier = append(b.interactions, row), append(b.earlier, c.row)
 	c.row = int32(len(b.interactions))
+}
+
+// ownerOf is the place of a session's owner among those of the batch; most often it is that of the event before.
+func (b *batch) ownerOf(c *conversation, o original.Owner) int {
+	if c.owner < 0 || b.owners[c.owner] != o {
+		c.owner = int32(len(b.owners))
+		b.owners = append(b.owners, o)
+	}
+	return int(c.owner)
 }
 
 // rows are the indexes of a touched session's interactions in the batch, the newest first.
@@ -323,10 +357,10 @@ func (b *batch) rows(c *conversation) iter.Seq[int] {
 func (b *batch) refuse(it *item, at event.Position) {
 	row := rejectRow(it.message, at, it.reject)
 	b.secrets = append(b.secrets, secret{
-		owner: original.Owner{Topic: at.Topic, Month: monthOf(row.At)},
-		row:   len(b.rejects), reject: true,
+		owner: len(b.owners), row: len(b.rejects), reject: true,
 		message: it.value[:min(len(it.value), maxPayload)],
 	})
+	b.owners = append(b.owners, original.Owner{Topic: at.Topic, Month: b.w.month.of(row.At)})
 	b.rejects = append(b.rejects, row)
 	b.rejected++
 }

@@ -45,6 +45,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -194,6 +195,7 @@ type collector struct {
 	out       *outlet
 	inHand    *hand                  // what all of them have
 	convoy    convoy                 // of their batches
+	rooms     sync.Pool              // of *room, which nobody uses
 	began     time.Time              // of Run; beats are counted from it
 	recorded  atomic.Pointer[ruling] // the newest that the record has
 }

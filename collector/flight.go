@@ -2,6 +2,7 @@ package collector
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"mingjian/collector/seal"
@@ -69,6 +70,7 @@ func (w *worker) land() error {
 		w.hint()
 	}
 	f.batch.count()
+	w.leave(f.batch.room)
 	w.health.holds(w.memory.len())
 	return nil
 }
@@ -77,6 +79,7 @@ func (w *worker) land() error {
 // findings that are owed.
 func (b *batch) conclude() error {
 	w := b.w
+	b.touched = slices.Grow(b.touched, len(b.sessions))
 	for _, c := range b.sessions {
 		if c.dirty != b.number {
 			continue // repeats, refusals and what a crash made us do again change nothing
@@ -97,7 +100,8 @@ func (b *batch) conclude() error {
 			b.watched--
 		}
 	}
-	b.items, b.run.messages = nil, nil // nobody needs them while it is being written, and they are most of it
+	clear(b.items) // nobody needs them while it is being written, and they are most of it
+	b.run.messages = nil
 	b.findings, w.memory.owed = append(w.memory.owed, b.findings...), nil
 	return w.memory.rest(b.sessions, w.keepWarm)
 }
@@ -115,7 +119,7 @@ func (b *batch) write(ctx context.Context) error {
 	if b.waits {
 		w.convoy.wait(ctx, w.Batch.Wait)
 	}
-	before := warehouse.Batch{Interactions: b.interactions, Rejects: b.rejects, Sessions: append(b.goneSessions, b.touched...)}
+	before := warehouse.Batch{Interactions: b.interactions, Rejects: b.rejects, Sessions: append(b.touched, b.goneSessions...)}
 	after := warehouse.Batch{Interactions: b.goneInteractions, Findings: b.findings, Passed: b.passed}
 	for _, found := range [][]warehouse.Finding{b.goneFindings, b.findings} {
 		for i := range found {

@@ -33,7 +33,7 @@ type conversation struct {
 	// Numbers of batches, which count from 1: the newest that has events of this session, the newest
 	// that its snapshot must be written with, and the one that it had in hand when it was last found warm.
 	touched, dirty, seen int64
-	row                  int32              // of its newest row in the batch that touched it, counted from 1; see batch.rows
+	row, owner           int32              // in the batch that touched it: its newest row, counted from 1 (see batch.rows), and of that the owner (see batch.ownerOf)
 	open, warm           bool               // open: see due; warm: in memory.warm
 	tenures              []tenure           // whose its events are, by offset; nil until thaw
 	erased               *warehouse.Session // what is kept of the row of one whose person was erased; nil: nobody's was

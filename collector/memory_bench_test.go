@@ -90,7 +90,7 @@ func BenchmarkOpenSessions(b *testing.B) {
 				if _, err := inspector.Next(b.Context(), c.state, e, event.Position{Topic: "t", Offset: offset}, nil); err != nil {
 					continue // a scenario may send one late
 				}
-				c.reckon(e, offset)
+				c.reckon(e, offset, "2026-09")
 				offset++
 			}
 			c.version = c.nextVersion()

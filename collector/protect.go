@@ -51,8 +51,8 @@ func (t tenure) owner(session, month string) original.Owner {
 	return original.Owner{Tenant: t.Tenant, Customer: t.Customer, Month: month}
 }
 
-// reckon notes what an event tells about whose the session is, and gives the owner of the event.
-func (c *conversation) reckon(e *event.Event, offset int64) (owner original.Owner, adopted []original.Adoption) {
+// reckon notes what an event of a month tells about whose the session is, and gives the owner of the event.
+func (c *conversation) reckon(e *event.Event, offset int64, month string) (owner original.Owner, adopted []original.Adoption) {
 	adopted = c.learn(e, offset)
 	of := c.tenures[0]
 	for _, t := range c.tenures[1:] {
@@ -61,7 +61,7 @@ func (c *conversation) reckon(e *event.Event, offset int64) (owner original.Owne
 		}
 		of = t
 	}
-	return of.owner(c.id, monthOf(e.At)), adopted
+	return of.owner(c.id, month), adopted
 }
 
 // learn adds a tenure where the event has changed whose the session is. What is known only grows, so
@@ -126,14 +126,25 @@ func tenuresOf(id, owners string) (out []tenure, err error) {
 	return out, nil
 }
 
-// monthOf is the month of a moment, as owners have it.
-func monthOf(ms policies.Millis) string {
-	return time.UnixMilli(ms).UTC().Format("2006-01")
+// month is the one of the moment that was asked about last: most often it is that of the next too.
+type month struct {
+	name        string
+	first, next policies.Millis // [first, next)
+}
+
+// of is the month of a moment, as owners have it.
+func (m *month) of(ms policies.Millis) string {
+	if ms < m.first || ms >= m.next {
+		at := time.UnixMilli(ms).UTC()
+		first := time.Date(at.Year(), at.Month(), 1, 0, 0, 0, 0, time.UTC)
+		*m = month{at.Format("2006-01"), first.UnixMilli(), first.AddDate(0, 1, 0).UnixMilli()}
+	}
+	return m.name
 }
 
 // secret is a row of the batch that waits for its key.
 type secret struct {
-	owner   original.Owner
+	owner   int // in batch.owners
 	row     int // in batch.interactions, or in batch.rejects
 	reject  bool
 	message []byte // what is to be encrypted; nil: nothing was masked
@@ -145,27 +156,19 @@ func (b *batch) protect(ctx context.Context) error {
 	if len(b.secrets) == 0 {
 		return nil
 	}
-	var owners []original.Owner
-	index := map[original.Owner]int{}
-	for _, s := range b.secrets {
-		if _, ok := index[s.owner]; !ok {
-			index[s.owner] = len(owners)
-			owners = append(owners, s.owner)
-		}
-	}
 	var keys []original.Key
 	err := b.w.try(ctx, "get the keys of originals", func() (err error) {
 		if err = b.w.Keys.Adopt(ctx, b.adopted); err != nil {
 			return err
 		}
-		keys, err = b.w.Keys.Keys(ctx, owners)
+		keys, err = b.w.Keys.Keys(ctx, b.owners)
 		return err
 	})
 	if err != nil {
 		return err
 	}
 	for _, s := range b.secrets {
-		k := &keys[index[s.owner]]
+		k := &keys[s.owner]
 		if s.reject {
 			b.protectReject(&b.rejects[s.row], k, s)
 			continue

@@ -67,6 +67,7 @@ type tail struct {
 	transport *kafka.Transport
 	topic     string
 	partition int
+	came      int // messages with the last page: there is room for as many in the next
 }
 
 func newTail(transport *kafka.Transport, brokers []string, topic string, partition int) *tail {
@@ -126,10 +127,11 @@ func (t *tail) fetch(ctx context.Context, offset int64, least int, wait time.Dur
 	case code != 0:
 		return page{}, fmt.Errorf("read %s/%d at %d: %w", t.topic, t.partition, offset, code)
 	}
-	pg := page{next: offset, end: p.LastStableOffset}
+	pg := page{next: offset, end: p.LastStableOffset, messages: make([]message, 0, t.came)}
 	if err := pg.read(p, offset); err != nil {
 		return page{}, fmt.Errorf("read %s/%d at %d: %w", t.topic, t.partition, offset, err)
 	}
+	t.came = len(pg.messages)
 	return pg, nil
 }
 

@@ -62,6 +62,7 @@ type worker struct {
 	batches  int64     // begun
 	flight   *flight   // the batch that is being written; nil: none is
 	commit   time.Time // of the last offset commit
+	month    month
 
 	erasures int64              // how many there were when they were last asked for
 	erased   map[sessionOf]bool // by them, since this worker began
@@ -319,7 +320,11 @@ func (c *collector) beat(every time.Duration) time.Time {
 
 // advance takes a page in.
 func (w *worker) advance(pg page) {
-	w.held = append(w.held, pg.messages...)
+	if len(w.held) == 0 {
+		w.held = pg.messages
+	} else {
+		w.held = append(w.held, pg.messages...)
+	}
 	w.readTo, w.end = pg.next, pg.end
 	switch {
 	case w.readTo < w.end || len(pg.messages) > 0:

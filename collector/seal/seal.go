@@ -23,6 +23,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"strconv"
+	"sync"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
@@ -193,10 +194,14 @@ func RowLeaf(salt []byte, e *Entry, commitment Hash) Hash {
 	if len(salt) != SaltSize {
 		panic(fmt.Sprintf("seal: a salt of %d bytes", len(salt)))
 	}
-	b := make([]byte, 0, SaltSize+e.size()+len(commitment))
-	b = e.appendTo(append(b, salt...))
-	return MomentLeaf(e.At, sha256.Sum256(append(b, commitment[:]...)))
+	draft := drafts.Get().(*[]byte)
+	defer drafts.Put(draft)
+	*draft = append(e.appendTo(append((*draft)[:0], salt...)), commitment[:]...)
+	return MomentLeaf(e.At, sha256.Sum256(*draft))
 }
+
+// drafts are what leaves are computed over: each row has one.
+var drafts = sync.Pool{New: func() any { return new([]byte) }}
 
 // RowDigest is the SHA-256 of salt ‖ canonical entry ‖ commitment. The commitment is Commitment of the encrypted
 // original, and has a fixed length, as the salt has, so that no two rows give the same bytes.

@@ -3,9 +3,7 @@ package warehouse
 import (
 	"fmt"
 	"slices"
-	"strings"
 
-	native "github.com/ClickHouse/clickhouse-go/v2/lib/column"
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 
 	"mingjian/policies"
@@ -23,8 +21,7 @@ type table[T any] struct {
 type column[T any] struct {
 	name   string
 	append func(driver.BatchColumn, []T) error
-	target func(*T) any       // where a row of it is scanned to
-	bytes  func(rows []T) int // how long a column of texts is; nil: it is none
+	target func(*T) any // where a row of it is scanned to
 }
 
 // names lists a table's columns in order.
@@ -54,7 +51,7 @@ const handful = 1024
 
 // plain is a column whose values the driver takes and gives as they are.
 func plain[T, V any](name string, field func(*T) *V) column[T] {
-	c := column[T]{
+	return column[T]{
 		name: name,
 		append: func(c driver.BatchColumn, rows []T) error {
 			values := make([]V, 0, min(len(rows), handful))
@@ -71,33 +68,6 @@ func plain[T, V any](name string, field func(*T) *V) column[T] {
 		},
 		target: func(row *T) any { return field(row) },
 	}
-	switch field := any(field).(type) {
-	case func(*T) *string:
-		c.bytes = lengths(func(row *T) int { return len(*field(row)) })
-	case func(*T) *[]byte:
-		c.bytes = lengths(func(row *T) int { return len(*field(row)) })
-	}
-	return c
-}
-
-func lengths[T any](of func(*T) int) func([]T) int {
-	return func(rows []T) (n int) {
-		for i := range rows {
-			n += of(&rows[i])
-		}
-		return n
-	}
-}
-
-// blank is something as long as a batch's longest column of texts is, most often.
-var blank = strings.Repeat(" ", 4<<20)
-
-// makeRoom gives a column of the driver's room for so many bytes. Left to itself it grows by a quarter at a
-// time, and what it outgrew was four times as much garbage as there are rows.
-func makeRoom(c native.Interface, bytes int) error {
-	_, err := c.Append([]string{blank[:min(bytes, len(blank))]})
-	c.Reset() // which keeps the room
-	return err
 }
 
 // number is a column of Int64 over an int.

@@ -52,7 +52,7 @@ type Store struct {
 	together together
 
 	mu      sync.Mutex
-	columns map[string][]clickhouse.ColumnNameAndType // by table, as inserts name them
+	inserts map[string]*inserted // by table
 }
 
 var (
@@ -97,7 +97,7 @@ func Connect(ctx context.Context, o Options) (*Store, error) {
 			return nil, o.explain(err)
 		}
 	}
-	return &Store{conn: conn, columns: map[string][]clickhouse.ColumnNameAndType{}}, nil
+	return &Store{conn: conn, inserts: map[string]*inserted{}}, nil
 }
 
 // Close ends the connections. Calls that are under way fail.

@@ -4,8 +4,10 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"sync/atomic"
 
 	"github.com/ClickHouse/clickhouse-go/v2"
+	native "github.com/ClickHouse/clickhouse-go/v2/lib/column"
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 	"golang.org/x/sync/errgroup"
 )
@@ -97,27 +99,19 @@ func insert[T any](ctx context.Context, s *Store, t table[T], parts ...[]T) erro
 	if n == 0 {
 		return nil
 	}
-	columns, err := s.insertColumns(ctx, t.name, t.names())
+	in, err := s.inserted(ctx, t.name, t.names())
 	if err != nil {
 		return err
 	}
-	ctx = clickhouse.Context(ctx, clickhouse.WithSettings(insertSettings), clickhouse.WithColumnNamesAndTypes(columns))
+	ctx = clickhouse.Context(ctx, clickhouse.WithSettings(insertSettings), clickhouse.WithColumnNamesAndTypes(in.columns))
 	batch, err := s.conn.PrepareBatch(ctx, "INSERT INTO "+t.name+" ("+strings.Join(t.names(), ", ")+")")
 	if err != nil {
 		return fmt.Errorf("write %d %s: %w", n, t.name, err)
 	}
 	defer batch.Close()
-	into := batch.Columns()
+	texts := textsOf(batch)
+	in.lend(texts)
 	for i, c := range t.columns {
-		if c.bytes != nil && into[i].Type() == "String" {
-			bytes := 0
-			for _, rows := range parts {
-				bytes += c.bytes(rows)
-			}
-			if err := makeRoom(into[i], bytes); err != nil {
-				return fmt.Errorf("write %d %s: column %s: %w", n, t.name, c.name, err)
-			}
-		}
 		for _, rows := range parts {
 			if err := c.append(batch.Column(i), rows); err != nil {
 				return fmt.Errorf("write %d %s: column %s: %w", n, t.name, c.name, err)
@@ -127,15 +121,52 @@ func insert[T any](ctx context.Context, s *Store, t table[T], parts ...[]T) erro
 	if err := batch.Send(); err != nil {
 		return fmt.Errorf("write %d %s: %w", n, t.name, err)
 	}
+	in.takeBack(texts)
 	return nil
 }
 
-// insertColumns names the columns of an insert with their types; over HTTP the driver would
+// inserted is what is known of the inserts into one table.
+type inserted struct {
+	columns []clickhouse.ColumnNameAndType
+	spare   atomic.Pointer[[]native.String] // columns of texts that are empty and have room; nil: an insert has them
+}
+
+// textsOf are the columns of texts of a batch.
+func textsOf(batch driver.Batch) (texts []*native.String) {
+	for _, c := range batch.Columns() {
+		if text, ok := c.(*native.String); ok {
+			texts = append(texts, text)
+		}
+	}
+	return texts
+}
+
+// lend gives columns of texts the room that those of an insert before grew to. Grown anew each time they were a
+// quarter of all garbage.
+func (in *inserted) lend(texts []*native.String) {
+	if spare := in.spare.Swap(nil); spare != nil {
+		for i, text := range texts {
+			*text = (*spare)[i]
+		}
+	}
+}
+
+// takeBack keeps the room of columns that were sent. That is what the rows of one insert take, see togetherRows.
+func (in *inserted) takeBack(texts []*native.String) {
+	spare := make([]native.String, len(texts))
+	for i, text := range texts {
+		text.Reset() // which keeps the room
+		spare[i] = *text
+	}
+	in.spare.Store(&spare)
+}
+
+// inserted names the columns of an insert with their types; over HTTP the driver would
 // otherwise ask for them before each one. LowCardinality is left to the server, which builds its
 // dictionaries several times faster than the driver does.
-func (s *Store) insertColumns(ctx context.Context, name string, columns []string) ([]clickhouse.ColumnNameAndType, error) {
+func (s *Store) inserted(ctx context.Context, name string, columns []string) (*inserted, error) {
 	s.mu.Lock()
-	known, ok := s.columns[name]
+	known, ok := s.inserts[name]
 	s.mu.Unlock()
 	if ok {
 		return known, nil
@@ -152,14 +183,15 @@ func (s *Store) insertColumns(ctx context.Context, name string, columns []string
 	if err != nil {
 		return nil, err
 	}
+	known = &inserted{}
 	for _, column := range columns {
 		if types[column] == "" {
 			return nil, fmt.Errorf("table %s has no column %s: it is older than this program", name, column)
 		}
-		known = append(known, clickhouse.ColumnNameAndType{Name: column, Type: types[column]})
+		known.columns = append(known.columns, clickhouse.ColumnNameAndType{Name: column, Type: types[column]})
 	}
 	s.mu.Lock()
-	s.columns[name] = known
+	s.inserts[name] = known
 	s.mu.Unlock()
 	return known, nil
 }
