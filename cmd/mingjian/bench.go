@@ -18,7 +18,7 @@ type benchCommand struct {
 	Count      int64         `help:"Interactions to produce." default:"200000"`
 	Duration   time.Duration `help:"Produce for so long, instead of a count." placeholder:"DURATION"`
 	Sessions   int           `help:"Sessions that are open at once." default:"10000"`
-	People     int           `help:"Customers whom the sessions are with." default:"100000"`
+	People     int           `help:"Customers of each conversation that is played again and again." default:"100000"`
 	Partitions int           `help:"Partitions of the interactions topic." default:"4"`
 	Rate       float64       `help:"Interactions a second while latency is measured; half of the sustained rate by default." placeholder:"NUMBER"`
 	Latency    time.Duration `help:"For how long latency is measured." default:"20s"`

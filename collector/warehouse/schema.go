@@ -102,11 +102,13 @@ func (c clauses) Durable() string {
 	return "fsync_after_insert = 1, fsync_part_directory = 1, min_rows_to_fsync_after_merge = 1"
 }
 
-// mergeSettings have small parts wait until there are twenty about as large, and a large one not written again with
+// mergeSettings have parts wait until there are two or three dozens about as large, and a large one not written again with
 // each dozen of small ones: the selector's measure is the size of all over that of the largest, from the base at ten
-// parts of a table's month down to two at fifty (SimpleMergeSelector.cpp of ClickHouse). Statistics of every
+// parts of a table's month down to two at fifty (SimpleMergeSelector.cpp of ClickHouse). With a base of 20 thirteen
+// of half a million rows each were merged while there were eighteen small ones beside them, and took a fifth of all speed
+// for a minute, every four minutes. Statistics of every
 // column, which newer servers make with each merge, tell their planner nothing that our queries need.
-var mergeSettings = map[string]string{"min_parts_to_merge_at_once": "10", "merge_selector_base": "20", "auto_statistics_types": "''"}
+var mergeSettings = map[string]string{"min_parts_to_merge_at_once": "10", "merge_selector_base": "60", "auto_statistics_types": "''"}
 
 // oldMergeSetting is known to every server that we support.
 const oldMergeSetting = "min_parts_to_merge_at_once"

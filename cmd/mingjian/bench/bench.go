@@ -51,7 +51,7 @@ type Options struct {
 	Count      int64         // interactions; 0 where Duration is given
 	Duration   time.Duration // for how long interactions are produced; 0: Count says
 	Sessions   int           // that are open at once
-	People     int           // whom the sessions are with
+	People     int           // customers of each talk
 	Partitions int
 	Rate       float64       // interactions a second while latency is measured; 0: half of the sustained rate
 	Latency    time.Duration // for how long it is; 0: not at all
@@ -188,8 +188,9 @@ func (b *bench) sustained(ctx context.Context) error {
 	return b.system.rest()
 }
 
-// lookEvery is how often the record is looked at where only the end counts.
-const lookEvery = 100 * time.Millisecond
+// lookEvery is how often the record is looked at where only the end counts. A look takes the engine some milliseconds,
+// a twentieth of a core where there were ten a second.
+const lookEvery = 250 * time.Millisecond
 
 // through produces a stream and waits until all of it is sealed; it returns how much, and when the
 // last seal was seen.
