@@ -48,6 +48,7 @@ type batch struct {
 	at                        int64 // the next offset to be accounted for
 	gaps                      seal.Gaps
 	adopted                   []original.Adoption
+	refused                   int // the place of the last reject's owner among owners
 	stored, repeats, rejected int
 	watched                   int             // sessions in memory when it is in the record, at most
 	weight                    int64           // of what is in hand; see hand
@@ -78,15 +79,24 @@ func (c *collector) roomFor(messages int) room {
 	return *r
 }
 
-// leave gives the room of a batch that is in the record to the next.
+// leave gives the room of a batch that is in the record to the next. One far larger than its batch goes: after a rush all
+// workers would hold such for a few messages at a time.
 func (c *collector) leave(r room) {
-	clear(r.items)
+	if cap(r.items) > 4*max(len(r.items), smallBatch) {
+		return
+	}
 	clear(r.interactions)
 	clear(r.secrets)
 	clear(r.owners)
 	clear(r.touched)
-	c.rooms.Put(&room{r.items[:0], r.interactions[:0], r.earlier[:0], r.secrets[:0], r.owners[:0], r.touched[:0]})
+	c.rooms.Put(&room{
+		items: r.items[:0], interactions: r.interactions[:0], earlier: r.earlier[:0],
+		secrets: r.secrets[:0], owners: r.owners[:0], touched: r.touched[:0],
+	})
 }
+
+// smallBatch is a batch, in messages, whose room is not worth saving on.
+const smallBatch = 1024
 
 // item is a message, decoded.
 type item struct {
@@ -356,11 +366,15 @@ func (b *batch) rows(c *conversation) iter.Seq[int] {
 
 func (b *batch) refuse(it *item, at event.Position) {
 	row := rejectRow(it.message, at, it.reject)
+	o := original.Owner{Topic: at.Topic, Month: b.w.month.of(row.At)}
+	if len(b.rejects) == 0 || b.owners[b.refused] != o {
+		b.refused = len(b.owners)
+		b.owners = append(b.owners, o)
+	}
 	b.secrets = append(b.secrets, secret{
-		owner: len(b.owners), row: len(b.rejects), reject: true,
+		owner: b.refused, row: len(b.rejects), reject: true,
 		message: it.value[:min(len(it.value), maxPayload)],
 	})
-	b.owners = append(b.owners, original.Owner{Topic: at.Topic, Month: b.w.month.of(row.At)})
 	b.rejects = append(b.rejects, row)
 	b.rejected++
 }

@@ -79,7 +79,9 @@ func (w *worker) land() error {
 // findings that are owed.
 func (b *batch) conclude() error {
 	w := b.w
-	b.touched = slices.Grow(b.touched, len(b.sessions))
+	if len(b.items) > 0 {
+		b.touched = slices.Grow(b.touched, len(b.sessions))
+	}
 	for _, c := range b.sessions {
 		if c.dirty != b.number {
 			continue // repeats, refusals and what a crash made us do again change nothing
@@ -100,7 +102,7 @@ func (b *batch) conclude() error {
 			b.watched--
 		}
 	}
-	clear(b.items) // nobody needs them while it is being written, and they are most of it
+	clear(b.items) // nobody needs what was read while it is being written, and it is most of the batch
 	b.run.messages = nil
 	b.findings, w.memory.owed = append(w.memory.owed, b.findings...), nil
 	return w.memory.rest(b.sessions, w.keepWarm)
@@ -119,7 +121,8 @@ func (b *batch) write(ctx context.Context) error {
 	if b.waits {
 		w.convoy.wait(ctx, w.Batch.Wait)
 	}
-	before := warehouse.Batch{Interactions: b.interactions, Rejects: b.rejects, Sessions: append(b.touched, b.goneSessions...)}
+	b.touched = append(b.touched, b.goneSessions...)
+	before := warehouse.Batch{Interactions: b.interactions, Rejects: b.rejects, Sessions: b.touched}
 	after := warehouse.Batch{Interactions: b.goneInteractions, Findings: b.findings, Passed: b.passed}
 	for _, found := range [][]warehouse.Finding{b.goneFindings, b.findings} {
 		for i := range found {

@@ -33,7 +33,8 @@ type conversation struct {
 	// Numbers of batches, which count from 1: the newest that has events of this session, the newest
 	// that its snapshot must be written with, and the one that it had in hand when it was last found warm.
 	touched, dirty, seen int64
-	row, owner           int32              // in the batch that touched it: its newest row, counted from 1 (see batch.rows), and of that the owner (see batch.ownerOf)
+	row                  int32              // of its newest row in the batch that touched it, counted from 1; see batch.rows
+	owner                int32              // of its newest event there, counted from 0; -1: none; see batch.ownerOf
 	open, warm           bool               // open: see due; warm: in memory.warm
 	tenures              []tenure           // whose its events are, by offset; nil until thaw
 	erased               *warehouse.Session // what is kept of the row of one whose person was erased; nil: nobody's was

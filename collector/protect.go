@@ -19,8 +19,8 @@ import (
 // Keys keeps the keys that originals are encrypted by. It is asked once a batch, and what it answers
 // is the same however often it is asked, so that a batch that is done again writes the same bytes.
 type Keys interface {
-	// Keys returns the data keys of owners, in their order, and makes those that are missing. They
-	// are durable when it returns.
+	// Keys returns the data keys of owners, in their order, and makes those that are missing. An owner
+	// may be named more than once. The keys are durable when it returns.
 	Keys(ctx context.Context, owners []original.Owner) ([]original.Key, error)
 	// Adopt notes that what was kept for one owner is another's, so that both are erased together.
 	Adopt(ctx context.Context, adoptions []original.Adoption) error

@@ -51,8 +51,8 @@ type Store struct {
 	conn     driver.Conn
 	together together
 
-	mu      sync.Mutex
-	inserts map[string]*inserted // by table
+	mu     sync.Mutex
+	shapes map[string]*shape // by table
 }
 
 var (
@@ -97,7 +97,7 @@ func Connect(ctx context.Context, o Options) (*Store, error) {
 			return nil, o.explain(err)
 		}
 	}
-	return &Store{conn: conn, inserts: map[string]*inserted{}}, nil
+	return &Store{conn: conn, shapes: map[string]*shape{}}, nil
 }
 
 // Close ends the connections. Calls that are under way fail.

@@ -3,6 +3,7 @@ package warehouse
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"sync/atomic"
 
@@ -99,7 +100,7 @@ func insert[T any](ctx context.Context, s *Store, t table[T], parts ...[]T) erro
 	if n == 0 {
 		return nil
 	}
-	in, err := s.inserted(ctx, t.name, t.names())
+	in, err := s.shapeOf(ctx, t.name, t.names())
 	if err != nil {
 		return err
 	}
@@ -125,8 +126,8 @@ func insert[T any](ctx context.Context, s *Store, t table[T], parts ...[]T) erro
 	return nil
 }
 
-// inserted is what is known of the inserts into one table.
-type inserted struct {
+// shape is what is known of the inserts into one table.
+type shape struct {
 	columns []clickhouse.ColumnNameAndType
 	spare   atomic.Pointer[[]native.String] // columns of texts that are empty and have room; nil: an insert has them
 }
@@ -143,16 +144,19 @@ func textsOf(batch driver.Batch) (texts []*native.String) {
 
 // lend gives columns of texts the room that those of an insert before grew to. Grown anew each time they were a
 // quarter of all garbage.
-func (in *inserted) lend(texts []*native.String) {
-	if spare := in.spare.Swap(nil); spare != nil {
-		for i, text := range texts {
-			*text = (*spare)[i]
-		}
+func (in *shape) lend(texts []*native.String) {
+	spare := in.spare.Swap(nil)
+	same := func(a *native.String, b native.String) bool { return a.Name() == b.Name() }
+	if spare == nil || !slices.EqualFunc(texts, *spare, same) { // a server names columns by itself, over its native protocol
+		return
+	}
+	for i, text := range texts {
+		*text = (*spare)[i]
 	}
 }
 
-// takeBack keeps the room of columns that were sent. That is what the rows of one insert take, see togetherRows.
-func (in *inserted) takeBack(texts []*native.String) {
+// takeBack keeps the room of columns that were sent: for as long as the Store is open, what its largest insert took.
+func (in *shape) takeBack(texts []*native.String) {
 	spare := make([]native.String, len(texts))
 	for i, text := range texts {
 		text.Reset() // which keeps the room
@@ -161,12 +165,12 @@ func (in *inserted) takeBack(texts []*native.String) {
 	in.spare.Store(&spare)
 }
 
-// inserted names the columns of an insert with their types; over HTTP the driver would
+// shapeOf names the columns of an insert with their types; over HTTP the driver would
 // otherwise ask for them before each one. LowCardinality is left to the server, which builds its
 // dictionaries several times faster than the driver does.
-func (s *Store) inserted(ctx context.Context, name string, columns []string) (*inserted, error) {
+func (s *Store) shapeOf(ctx context.Context, name string, columns []string) (*shape, error) {
 	s.mu.Lock()
-	known, ok := s.inserts[name]
+	known, ok := s.shapes[name]
 	s.mu.Unlock()
 	if ok {
 		return known, nil
@@ -183,7 +187,7 @@ func (s *Store) inserted(ctx context.Context, name string, columns []string) (*i
 	if err != nil {
 		return nil, err
 	}
-	known = &inserted{}
+	known = &shape{}
 	for _, column := range columns {
 		if types[column] == "" {
 			return nil, fmt.Errorf("table %s has no column %s: it is older than this program", name, column)
@@ -191,7 +195,7 @@ func (s *Store) inserted(ctx context.Context, name string, columns []string) (*i
 		known.columns = append(known.columns, clickhouse.ColumnNameAndType{Name: column, Type: types[column]})
 	}
 	s.mu.Lock()
-	s.inserts[name] = known
+	s.shapes[name] = known
 	s.mu.Unlock()
 	return known, nil
 }
