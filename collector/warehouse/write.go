@@ -5,7 +5,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"sync/atomic"
+	"sync"
+	"weak"
 
 	"github.com/ClickHouse/clickhouse-go/v2"
 	native "github.com/ClickHouse/clickhouse-go/v2/lib/column"
@@ -129,7 +130,9 @@ func insert[T any](ctx context.Context, s *Store, t table[T], parts ...[]T) erro
 // shape is what is known of the inserts into one table.
 type shape struct {
 	columns []clickhouse.ColumnNameAndType
-	spare   atomic.Pointer[[]native.String] // columns of texts that are empty and have room; nil: an insert has them
+
+	mu    sync.Mutex
+	spare weak.Pointer[[]native.String] // columns of texts that are empty and have room, until garbage is collected; nil: an insert has them
 }
 
 // textsOf are the columns of texts of a batch.
@@ -145,7 +148,10 @@ func textsOf(batch driver.Batch) (texts []*native.String) {
 // lend gives columns of texts the room that those of an insert before grew to. Grown anew each time they were a
 // quarter of all garbage.
 func (in *shape) lend(texts []*native.String) {
-	spare := in.spare.Swap(nil)
+	in.mu.Lock()
+	spare := in.spare.Value()
+	in.spare = weak.Pointer[[]native.String]{}
+	in.mu.Unlock()
 	same := func(a *native.String, b native.String) bool { return a.Name() == b.Name() }
 	if spare == nil || !slices.EqualFunc(texts, *spare, same) { // a server names columns by itself, over its native protocol
 		return
@@ -155,14 +161,17 @@ func (in *shape) lend(texts []*native.String) {
 	}
 }
 
-// takeBack keeps the room of columns that were sent: for as long as the Store is open, what its largest insert took.
+// takeBack keeps the room of columns that were sent. Where inserts are rare, or memory is short, it goes with the next
+// garbage.
 func (in *shape) takeBack(texts []*native.String) {
 	spare := make([]native.String, len(texts))
 	for i, text := range texts {
 		text.Reset() // which keeps the room
 		spare[i] = *text
 	}
-	in.spare.Store(&spare)
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	in.spare = weak.Make(&spare)
 }
 
 // shapeOf names the columns of an insert with their types; over HTTP the driver would
