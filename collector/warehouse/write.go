@@ -5,8 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"sync"
-	"weak"
+	"sync/atomic"
 
 	"github.com/ClickHouse/clickhouse-go/v2"
 	native "github.com/ClickHouse/clickhouse-go/v2/lib/column"
@@ -130,9 +129,7 @@ func insert[T any](ctx context.Context, s *Store, t table[T], parts ...[]T) erro
 // shape is what is known of the inserts into one table.
 type shape struct {
 	columns []clickhouse.ColumnNameAndType
-
-	mu    sync.Mutex
-	spare weak.Pointer[[]native.String] // columns of texts that are empty and have room, until garbage is collected; nil: an insert has them
+	spare   atomic.Pointer[[]native.String] // columns of texts that are empty and have room; nil: an insert has them
 }
 
 // textsOf are the columns of texts of a batch.
@@ -148,10 +145,7 @@ func textsOf(batch driver.Batch) (texts []*native.String) {
 // lend gives columns of texts the room that those of an insert before grew to. Grown anew each time they were a
 // quarter of all garbage.
 func (in *shape) lend(texts []*native.String) {
-	in.mu.Lock()
-	spare := in.spare.Value()
-	in.spare = weak.Pointer[[]native.String]{}
-	in.mu.Unlock()
+	spare := in.spare.Swap(nil)
 	same := func(a *native.String, b native.String) bool { return a.Name() == b.Name() }
 	if spare == nil || !slices.EqualFunc(texts, *spare, same) { // a server names columns by itself, over its native protocol
 		return
@@ -161,17 +155,14 @@ func (in *shape) lend(texts []*native.String) {
 	}
 }
 
-// takeBack keeps the room of columns that were sent. Where inserts are rare, or memory is short, it goes with the next
-// garbage.
+// takeBack keeps the room of columns that were sent: for as long as the Store is open, what its largest insert took.
 func (in *shape) takeBack(texts []*native.String) {
 	spare := make([]native.String, len(texts))
 	for i, text := range texts {
 		text.Reset() // which keeps the room
 		spare[i] = *text
 	}
-	in.mu.Lock()
-	defer in.mu.Unlock()
-	in.spare = weak.Make(&spare)
+	in.spare.Store(&spare)
 }
 
 // shapeOf names the columns of an insert with their types; over HTTP the driver would
