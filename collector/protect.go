@@ -167,6 +167,7 @@ func (b *batch) protect(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	salts := make([]*original.Salts, len(keys))
 	for _, s := range b.secrets {
 		k := &keys[s.owner]
 		if s.reject {
@@ -175,7 +176,11 @@ func (b *batch) protect(ctx context.Context) error {
 		}
 		row := &b.interactions[s.row]
 		at := event.Position{Topic: row.Topic, Partition: row.Partition, Offset: row.Offset}
-		row.KeyID, row.Salt = k.ID, string(original.Salt(k, at))
+		if salts[s.owner] == nil {
+			salts[s.owner] = k.Salts()
+		}
+		salt := salts[s.owner].Of(at)
+		row.KeyID, row.Salt = k.ID, string(salt[:])
 		if s.message != nil {
 			row.OriginalEnc = string(original.Seal(k, at, s.message))
 		}

@@ -136,7 +136,7 @@ func lotsOf(ctx context.Context, tx *store.Tx, tenant string, ids []string) (map
 			of[at] = append(of[at], id)
 			args[i] = at
 		}
-		rows, err := tx.QueryContext(ctx, `SELECT digest, lot FROM sampling_members WHERE digest IN (`+placeholders(1, len(args))+`)`, args...)
+		rows, err := tx.QueryContext(ctx, `SELECT digest, lot FROM sampling_members WHERE digest IN (`+tx.Places(1, len(args))+`)`, args...)
 		if err != nil {
 			return nil, err
 		}
@@ -176,18 +176,6 @@ func lotsOf(ctx context.Context, tx *store.Tx, tenant string, ids []string) (map
 	return out, nil
 }
 
-// placeholders are $from, $from+1 … for n values.
-func placeholders(from, n int) string {
-	var b strings.Builder
-	for i := range n {
-		if i > 0 {
-			b.WriteByte(',')
-		}
-		fmt.Fprintf(&b, "$%d", from+i)
-	}
-	return b.String()
-}
-
 // leftOut says which of some sessions are not drawn from, and why: they are reviewed anyway.
 func (s *Sampler) leftOut(ctx context.Context, tenant string, w window, sessions []warehouse.ClosedSession) (map[string]string, error) {
 	var late []string
@@ -221,7 +209,7 @@ func (s *Sampler) leftOut(ctx context.Context, tenant string, w window, sessions
 			args = append(args, id)
 		}
 		err := s.o.Store.Read(ctx, func(tx *store.Tx) error {
-			rows, err := tx.QueryContext(ctx, `SELECT session_id, document FROM sampling_picks WHERE tenant = $1 AND kind = $2 AND session_id IN (`+placeholders(3, len(part))+`)`, args...)
+			rows, err := tx.QueryContext(ctx, `SELECT session_id, document FROM sampling_picks WHERE tenant = $1 AND kind = $2 AND session_id IN (`+tx.Places(3, len(part))+`)`, args...)
 			if err != nil {
 				return err
 			}

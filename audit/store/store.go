@@ -215,6 +215,23 @@ type Tx struct {
 	outgoing []Message // what was sent, in order
 }
 
+// Places are the placeholders of n values in a row, $first and the following. SQLite looks each one that has a number up
+// among all of a statement's, which of a thousand takes longer than the statement: there they have none, so they
+// stand in the statement in the order of their values.
+func (t *Tx) Places(first, n int) string {
+	if t.db.engine == sqlite {
+		return strings.TrimSuffix(strings.Repeat("?, ", n), ", ")
+	}
+	var b strings.Builder
+	for i := range n {
+		if i > 0 {
+			b.WriteString(", ")
+		}
+		fmt.Fprintf(&b, "$%d", first+i)
+	}
+	return b.String()
+}
+
 // Now is the store's clock, UTC, in whole milliseconds.
 func (d *DB) Now() time.Time { return d.now().UTC().Truncate(time.Millisecond) }
 

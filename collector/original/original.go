@@ -20,6 +20,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"hash"
 
 	"mingjian/collector/event"
 	"mingjian/collector/seal"
@@ -82,9 +83,25 @@ func Open(k *Key, at event.Position, sealed []byte) ([]byte, error) {
 	return message, nil
 }
 
-// Salt is what is hashed with a row into its leaf: bytes that nobody can compute who has not the person's
+// Salts makes the salts of one key's rows. Each row has one, and taking the key in anew was most of what it took.
+type Salts struct {
+	mac   hash.Hash
+	draft []byte
+}
+
+// Salts returns what makes the salts of the key's rows; it is not safe for concurrent use.
+func (k *Key) Salts() *Salts { return &Salts{mac: hmac.New(sha256.New, k.Secret[:])} }
+
+// Of is what is hashed with a row into its leaf: bytes that nobody can compute who has not the person's
 // key, so that a leaf does not give a row away to whoever tries what it might say.
-func Salt(k *Key, at event.Position) []byte { return k.mac("salt", at, nil)[:seal.SaltSize] }
+func (s *Salts) Of(at event.Position) (salt [seal.SaltSize]byte) {
+	s.draft = appendPlace(append(s.draft[:0], "salt"...), at)
+	s.mac.Reset()
+	s.mac.Write(s.draft)
+	s.draft = s.mac.Sum(s.draft[:0])
+	copy(salt[:], s.draft)
+	return salt
+}
 
 // mac is HMAC-SHA-256 under the key, of a purpose, a place and more.
 func (k *Key) mac(purpose string, at event.Position, more []byte) []byte {
@@ -112,7 +129,10 @@ func (k *Key) gcm() cipher.AEAD {
 
 // place writes a position so that no two are the same bytes.
 func place(at event.Position) []byte {
-	b := make([]byte, 0, len(at.Topic)+24)
+	return appendPlace(make([]byte, 0, len(at.Topic)+24), at)
+}
+
+func appendPlace(b []byte, at event.Position) []byte {
 	b = binary.BigEndian.AppendUint64(b, uint64(len(at.Topic)))
 	b = append(b, at.Topic...)
 	b = binary.BigEndian.AppendUint64(b, uint64(at.Partition))

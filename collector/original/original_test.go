@@ -7,6 +7,7 @@ import (
 
 	"mingjian/collector/event"
 	"mingjian/collector/original"
+	"mingjian/collector/seal"
 )
 
 func TestSealingIsTheSameEachTimeAndOpensOnlyWhereItBelongs(t *testing.T) {
@@ -26,13 +27,17 @@ func TestSealingIsTheSameEachTimeAndOpensOnlyWhereItBelongs(t *testing.T) {
 	}
 	elsewhere := []event.Position{{Topic: "t", Partition: 1, Offset: 8}, {Topic: "t", Partition: 2, Offset: 7}, {Topic: "t2", Partition: 1, Offset: 7}}
 	seen := map[string]bool{string(sealed[:12]): true, string(original.Seal(key, at, []byte("another"))[:12]): true}
-	salts := map[string]bool{string(original.Salt(key, at)): true, string(original.Salt(other, at)): true}
+	salts := map[[seal.SaltSize]byte]bool{key.Salts().Of(at): true, other.Salts().Of(at): true}
+	same := key.Salts()
 	for _, p := range elsewhere {
 		if _, err := original.Open(key, p, sealed); !errors.Is(err, original.ErrSealed) {
 			t.Errorf("opened at %+v: %v", p, err)
 		}
 		seen[string(original.Seal(key, p, message)[:12])] = true
-		salts[string(original.Salt(key, p))] = true
+		salts[same.Of(p)] = true
+		if same.Of(p) != key.Salts().Of(p) {
+			t.Errorf("the salt at %+v depends on those made before", p)
+		}
 	}
 	if len(seen) != 5 || len(salts) != 5 {
 		t.Errorf("%d nonces and %d salts are different, want 5 and 5", len(seen), len(salts))
