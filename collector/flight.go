@@ -71,6 +71,7 @@ func (w *worker) land() error {
 	}
 	f.batch.count()
 	w.leave(f.batch.room)
+	w.watch()
 	w.health.holds(w.memory.len())
 	return nil
 }

@@ -3,6 +3,7 @@ package collector
 import (
 	"context"
 	"runtime"
+	"sync/atomic"
 
 	"golang.org/x/sync/semaphore"
 )
@@ -18,19 +19,25 @@ const (
 	// firedPart is the part of a batch's messages up to which it fires deadlines. A million sessions that were
 	// opened within minutes are due within minutes too.
 	firedPart = 8
+	// sessionWeight is what a session takes up that nothing happens to, in bytes: a million are 700 MB.
+	sessionWeight = 700
+	// memoryShared is what sessions and batches may take up together before less is taken in hand: three fifths of the
+	// memory that a collector has by default. The rest is for what it has anyway, for columns and for garbage.
+	memoryShared = 768 << 20
 )
 
 // hand bounds what all workers of a process have in hand together, whatever the number of partitions: one batch
-// that is checked for each processor, and one more, so that one is being written meanwhile. A batch
-// that waits for its turn has been read and nothing else.
+// that is checked for each processor, and one more, so that one is being written meanwhile; less where so many
+// sessions are open that there is not the memory for that. A batch that waits for its turn has been read and nothing else.
 type hand struct {
-	most int64
-	held *semaphore.Weighted
+	most    int64
+	held    *semaphore.Weighted
+	watched atomic.Int64 // sessions, of all workers
 }
 
 func newHand() *hand {
 	most := int64(runtime.GOMAXPROCS(0)+1) * batchWeight
-	return &hand{most, semaphore.NewWeighted(most)}
+	return &hand{most: most, held: semaphore.NewWeighted(most)}
 }
 
 // take waits until a run may be taken in hand. What is there never waits for anything else in hand, so that every
@@ -39,13 +46,19 @@ func (h *hand) take(ctx context.Context, r run) (weight int64, err error) {
 	for _, m := range r.messages {
 		weight += messageWeight + int64(len(m.key)+len(m.value))
 	}
-	weight = min(weight, h.most) // a larger one goes alone
-	return weight, h.held.Acquire(ctx, weight)
+	return h.acquire(ctx, weight)
 }
 
 // takeFired is take for a batch of deadlines.
 func (h *hand) takeFired(ctx context.Context, deadlines int) (weight int64, err error) {
-	weight = min(int64(deadlines)*firedWeight, h.most)
+	return h.acquire(ctx, int64(deadlines)*firedWeight)
+}
+
+// acquire counts a weight for more where sessions leave less than the most that may be in hand, so that one batch is
+// always taken. A larger one goes alone.
+func (h *hand) acquire(ctx context.Context, weight int64) (int64, error) {
+	left := min(h.most, max(memoryShared-h.watched.Load()*sessionWeight, batchWeight))
+	weight = min(int64(float64(weight)*float64(h.most)/float64(left)), h.most)
 	return weight, h.held.Acquire(ctx, weight)
 }
 

@@ -2,6 +2,7 @@ package collector
 
 import (
 	"context"
+	"runtime"
 	"testing"
 	"testing/synctest"
 )
@@ -39,4 +40,27 @@ func TestWhatIsInHandIsBounded(t *testing.T) {
 			t.Fatal("the second waits for ever")
 		}
 	})
+}
+
+// The more sessions are open, the less is in hand beside them, and one batch at least.
+func TestOpenSessionsLeaveLessInHand(t *testing.T) {
+	batch := run{messages: make([]message, DefaultBatchMessages)}
+	fit := func(sessions int64) (n int) {
+		h := newHand()
+		h.watched.Store(sessions)
+		for {
+			weight, err := h.take(t.Context(), batch)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if n++; !h.held.TryAcquire(weight) {
+				return n
+			}
+			h.free(weight)
+		}
+	}
+	none, some, many, tooMany := fit(0), fit(100_000), fit(1_000_000), fit(10_000_000)
+	if none != some || none < runtime.GOMAXPROCS(0)+1 || many >= none || tooMany != 1 {
+		t.Errorf("%d batches are in hand beside no session, %d beside 100,000, %d beside a million, %d beside ten", none, some, many, tooMany)
+	}
 }

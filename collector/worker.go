@@ -59,6 +59,7 @@ type worker struct {
 	clock    policies.Millis // the partition's event time: the newest ts seen in it
 	memory   *memory
 	keepWarm int       // how many sessions are not frozen
+	watched  int64     // sessions, as inHand knows
 	batches  int64     // begun
 	flight   *flight   // the batch that is being written; nil: none is
 	commit   time.Time // of the last offset commit
@@ -83,6 +84,7 @@ func (c *collector) newWorker(gen *kafka.Generation, known *roster, partition, o
 // written leaves the memory in doubt, so it is dropped and loaded again.
 func (w *worker) run(ctx context.Context) {
 	defer w.metrics.forget(w.label())
+	defer w.unwatch()
 	// What is in hand when ctx ends may still be finished, but not for ever.
 	finish, cancel := graceful(ctx, w.Grace)
 	defer cancel()
@@ -203,6 +205,7 @@ func (w *worker) takeOver(ctx context.Context) error {
 			w.log.Warn("the record of this partition begins where the broker's log does", "first_offset", first)
 		}
 		w.next, w.readTo = w.position, w.position
+		w.watch()
 		w.health.consuming(w.position, end, m.len())
 		w.log.Info("partition taken over", "position", w.position, "end", end, "open_sessions", m.len())
 		return nil
@@ -372,6 +375,15 @@ func (w *worker) rest() run {
 	w.held, w.next = nil, w.readTo
 	return r
 }
+
+// watch says how many sessions the worker has to those who share the process's memory with it.
+func (w *worker) watch() {
+	n := int64(w.memory.len())
+	w.inHand.watched.Add(n - w.watched)
+	w.watched = n
+}
+
+func (w *worker) unwatch() { w.inHand.watched.Add(-w.watched) }
 
 func (w *worker) label() string { return fmt.Sprint(w.partition) }
 

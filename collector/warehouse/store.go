@@ -30,6 +30,9 @@ const (
 	// so some are kept.
 	maxConns  = 128
 	idleConns = 32
+	// keepRoom is for how long the memory is kept that inserts took, by connections and by columns: in a rush it is used
+	// again and again, and afterwards it goes.
+	keepRoom = time.Minute
 )
 
 // Options say where the record is.
@@ -128,7 +131,7 @@ func (o Options) driver() (*clickhouse.Options, error) {
 		ReadTimeout:     answerTimeout,
 		MaxOpenConns:    maxConns,
 		MaxIdleConns:    idleConns,
-		ConnMaxLifetime: time.Hour,
+		ConnMaxLifetime: keepRoom,
 	}
 	if o.ReadOnly {
 		out.Settings = clickhouse.Settings{"readonly": 2} // reads and settings only, whatever the user may do

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"sync/atomic"
+	"time"
 
 	"github.com/ClickHouse/clickhouse-go/v2"
 	native "github.com/ClickHouse/clickhouse-go/v2/lib/column"
@@ -111,7 +112,7 @@ func insert[T any](ctx context.Context, s *Store, t table[T], parts ...[]T) erro
 	}
 	defer batch.Close()
 	texts := textsOf(batch)
-	in.lend(texts)
+	since := in.lend(texts)
 	for i, c := range t.columns {
 		for _, rows := range parts {
 			if err := c.append(batch.Column(i), rows); err != nil {
@@ -122,14 +123,20 @@ func insert[T any](ctx context.Context, s *Store, t table[T], parts ...[]T) erro
 	if err := batch.Send(); err != nil {
 		return fmt.Errorf("write %d %s: %w", n, t.name, err)
 	}
-	in.takeBack(texts)
+	in.takeBack(texts, since)
 	return nil
 }
 
 // shape is what is known of the inserts into one table.
 type shape struct {
 	columns []clickhouse.ColumnNameAndType
-	spare   atomic.Pointer[[]native.String] // columns of texts that are empty and have room; nil: an insert has them
+	spare   atomic.Pointer[spare] // nil: an insert has it
+}
+
+// spare are columns of texts that are empty and have room.
+type spare struct {
+	texts []native.String
+	since time.Time // it was begun
 }
 
 // textsOf are the columns of texts of a batch.
@@ -144,25 +151,26 @@ func textsOf(batch driver.Batch) (texts []*native.String) {
 
 // lend gives columns of texts the room that those of an insert before grew to. Grown anew each time they were a
 // quarter of all garbage.
-func (in *shape) lend(texts []*native.String) {
-	spare := in.spare.Swap(nil)
+func (in *shape) lend(texts []*native.String) (since time.Time) {
+	room := in.spare.Swap(nil)
 	same := func(a *native.String, b native.String) bool { return a.Name() == b.Name() }
-	if spare == nil || !slices.EqualFunc(texts, *spare, same) { // a server names columns by itself, over its native protocol
-		return
+	if room == nil || time.Since(room.since) > keepRoom || !slices.EqualFunc(texts, room.texts, same) { // a server names columns by itself, over its native protocol
+		return time.Now()
 	}
 	for i, text := range texts {
-		*text = (*spare)[i]
+		*text = room.texts[i]
 	}
+	return room.since
 }
 
-// takeBack keeps the room of columns that were sent: for as long as the Store is open, what its largest insert took.
-func (in *shape) takeBack(texts []*native.String) {
-	spare := make([]native.String, len(texts))
+// takeBack keeps the room of columns that were sent.
+func (in *shape) takeBack(texts []*native.String, since time.Time) {
+	room := spare{make([]native.String, len(texts)), since}
 	for i, text := range texts {
 		text.Reset() // which keeps the room
-		spare[i] = *text
+		room.texts[i] = *text
 	}
-	in.spare.Store(&spare)
+	in.spare.Store(&room)
 }
 
 // shapeOf names the columns of an insert with their types; over HTTP the driver would
