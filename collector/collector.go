@@ -45,6 +45,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"runtime"
+	"runtime/debug"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -183,7 +185,7 @@ func Run(ctx context.Context, o Options) error {
 	defer out.close()
 	defer o.Health.ended()
 	o.Health.judging(o.Rules)
-	c := &collector{Options: o, metrics: m, transport: transport, out: out, inHand: newHand(), began: time.Now()}
+	c := &collector{Options: o, metrics: m, transport: transport, out: out, inHand: newHand(runtime.GOMAXPROCS(0), debug.SetMemoryLimit(-1)), began: time.Now()}
 	return c.attend(ctx)
 }
 

@@ -71,7 +71,7 @@ func (w *worker) land() error {
 	}
 	f.batch.count()
 	w.leave(f.batch.room)
-	w.watch()
+	w.count()
 	w.health.holds(w.memory.len())
 	return nil
 }

@@ -2,7 +2,6 @@ package collector
 
 import (
 	"context"
-	"runtime"
 	"sync/atomic"
 
 	"golang.org/x/sync/semaphore"
@@ -19,25 +18,26 @@ const (
 	// firedPart is the part of a batch's messages up to which it fires deadlines. A million sessions that were
 	// opened within minutes are due within minutes too.
 	firedPart = 8
-	// sessionWeight is what a session takes up that nothing happens to, in bytes: a million are 700 MB.
+	// sessionWeight is what a session takes up that nothing happens to, in bytes: a million are 700 of the 1,300 MiB that a
+	// collector has then.
 	sessionWeight = 700
-	// memoryShared is what sessions and batches may take up together before less is taken in hand: three fifths of the
-	// memory that a collector has by default. The rest is for what it has anyway, for columns and for garbage.
-	memoryShared = 768 << 20
 )
 
 // hand bounds what all workers of a process have in hand together, whatever the number of partitions: one batch
-// that is checked for each processor, and one more, so that one is being written meanwhile; less where so many
-// sessions are open that there is not the memory for that. A batch that waits for its turn has been read and nothing else.
+// that is checked for each processor, and one more, so that one is being written meanwhile; less where there is not the
+// memory for that beside the sessions that are open. A batch that waits for its turn has been read and nothing else.
 type hand struct {
-	most    int64
-	held    *semaphore.Weighted
-	watched atomic.Int64 // sessions, of all workers
+	most     int64
+	held     *semaphore.Weighted
+	shared   int64        // what batches and open sessions may take up together, in bytes
+	sessions atomic.Int64 // that all workers remember
 }
 
-func newHand() *hand {
-	most := int64(runtime.GOMAXPROCS(0)+1) * batchWeight
-	return &hand{most: most, held: semaphore.NewWeighted(most)}
+// newHand is for so many processors, and a process that may have so much memory, in bytes. Two fifths of it are left to
+// what there is anyway, to columns and to garbage.
+func newHand(processors int, memory int64) *hand {
+	most := int64(processors+1) * batchWeight
+	return &hand{most: most, held: semaphore.NewWeighted(most), shared: memory / 5 * 3}
 }
 
 // take waits until a run may be taken in hand. What is there never waits for anything else in hand, so that every
@@ -57,7 +57,7 @@ func (h *hand) takeFired(ctx context.Context, deadlines int) (weight int64, err 
 // acquire counts a weight for more where sessions leave less than the most that may be in hand, so that one batch is
 // always taken. A larger one goes alone.
 func (h *hand) acquire(ctx context.Context, weight int64) (int64, error) {
-	left := min(h.most, max(memoryShared-h.watched.Load()*sessionWeight, batchWeight))
+	left := min(h.most, max(h.shared-h.sessions.Load()*sessionWeight, batchWeight))
 	weight = min(int64(float64(weight)*float64(h.most)/float64(left)), h.most)
 	return weight, h.held.Acquire(ctx, weight)
 }

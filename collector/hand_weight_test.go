@@ -2,7 +2,8 @@ package collector
 
 import (
 	"context"
-	"runtime"
+	"math"
+	"slices"
 	"testing"
 	"testing/synctest"
 )
@@ -11,7 +12,7 @@ import (
 // up waiting has nothing.
 func TestWhatIsInHandIsBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		h := newHand()
+		h := newHand(2, math.MaxInt64)
 		heavy := run{messages: []message{{value: make([]byte, h.most)}}}
 		weight, err := h.take(t.Context(), heavy)
 		if err != nil || weight != h.most {
@@ -44,10 +45,10 @@ func TestWhatIsInHandIsBounded(t *testing.T) {
 
 // The more sessions are open, the less is in hand beside them, and one batch at least.
 func TestOpenSessionsLeaveLessInHand(t *testing.T) {
-	batch := run{messages: make([]message, DefaultBatchMessages)}
-	fit := func(sessions int64) (n int) {
-		h := newHand()
-		h.watched.Store(sessions)
+	batch := run{messages: slices.Repeat([]message{{value: make([]byte, 320)}}, DefaultBatchMessages)}
+	fit := func(processors int, memory, sessions int64) (n int) {
+		h := newHand(processors, memory)
+		h.sessions.Store(sessions)
 		for {
 			weight, err := h.take(t.Context(), batch)
 			if err != nil {
@@ -59,8 +60,16 @@ func TestOpenSessionsLeaveLessInHand(t *testing.T) {
 			h.free(weight)
 		}
 	}
-	none, some, many, tooMany := fit(0), fit(100_000), fit(1_000_000), fit(10_000_000)
-	if none != some || none < runtime.GOMAXPROCS(0)+1 || many >= none || tooMany != 1 {
-		t.Errorf("%d batches are in hand beside no session, %d beside 100,000, %d beside a million, %d beside ten", none, some, many, tooMany)
+	for _, c := range []struct {
+		processors       int
+		memory, sessions int64
+		want             int
+	}{
+		{2, math.MaxInt64, 0, 3}, {2, 1280 << 20, 0, 3}, {2, 1280 << 20, 700_000, 3}, {2, 1280 << 20, 1_000_000, 1},
+		{2, 1280 << 20, 100_000_000, 1}, {2, 1 << 20, 0, 1}, {64, math.MaxInt64, 1_000_000, 65}, {64, 1280 << 20, 0, 9},
+	} {
+		if n := fit(c.processors, c.memory, c.sessions); n != c.want {
+			t.Errorf("%+v: %d batches are in hand", c, n)
+		}
 	}
 }

@@ -59,7 +59,7 @@ type worker struct {
 	clock    policies.Millis // the partition's event time: the newest ts seen in it
 	memory   *memory
 	keepWarm int       // how many sessions are not frozen
-	watched  int64     // sessions, as inHand knows
+	counted  int64     // sessions, by inHand
 	batches  int64     // begun
 	flight   *flight   // the batch that is being written; nil: none is
 	commit   time.Time // of the last offset commit
@@ -84,7 +84,7 @@ func (c *collector) newWorker(gen *kafka.Generation, known *roster, partition, o
 // written leaves the memory in doubt, so it is dropped and loaded again.
 func (w *worker) run(ctx context.Context) {
 	defer w.metrics.forget(w.label())
-	defer w.unwatch()
+	defer w.uncount()
 	// What is in hand when ctx ends may still be finished, but not for ever.
 	finish, cancel := graceful(ctx, w.Grace)
 	defer cancel()
@@ -205,7 +205,7 @@ func (w *worker) takeOver(ctx context.Context) error {
 			w.log.Warn("the record of this partition begins where the broker's log does", "first_offset", first)
 		}
 		w.next, w.readTo = w.position, w.position
-		w.watch()
+		w.count()
 		w.health.consuming(w.position, end, m.len())
 		w.log.Info("partition taken over", "position", w.position, "end", end, "open_sessions", m.len())
 		return nil
@@ -376,14 +376,14 @@ func (w *worker) rest() run {
 	return r
 }
 
-// watch says how many sessions the worker has to those who share the process's memory with it.
-func (w *worker) watch() {
+// count says how many sessions the worker remembers to what bounds the process's memory, and uncount that it is gone.
+func (w *worker) count() {
 	n := int64(w.memory.len())
-	w.inHand.watched.Add(n - w.watched)
-	w.watched = n
+	w.inHand.sessions.Add(n - w.counted)
+	w.counted = n
 }
 
-func (w *worker) unwatch() { w.inHand.watched.Add(-w.watched) }
+func (w *worker) uncount() { w.inHand.sessions.Add(-w.counted) }
 
 func (w *worker) label() string { return fmt.Sprint(w.partition) }
 

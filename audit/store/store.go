@@ -217,7 +217,7 @@ type Tx struct {
 
 // Places are the placeholders of n values in a row, $first and the following. SQLite looks each one that has a number up
 // among all of a statement's, which of a thousand takes longer than the statement: there they have none, so they
-// stand in the statement in the order of their values.
+// stand in the statement in the order of their values, and none with a number behind them.
 func (t *Tx) Places(first, n int) string {
 	if t.db.engine == sqlite {
 		return strings.TrimSuffix(strings.Repeat("?, ", n), ", ")

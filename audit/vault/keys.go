@@ -189,11 +189,12 @@ func readSome(ctx context.Context, tx *store.Tx, at shelf, by *[original.KeySize
 // make makes the keys that got lacks. Where another process has made one of them meanwhile, the one whose
 // transaction ended first has made it, and the other takes that.
 func (v *Vault) make(ctx context.Context, tx *store.Tx, owners []original.Owner, got map[original.Owner]original.Key) error {
-	whole, err := insertKeys(ctx, tx, writeChunk)
-	if err != nil {
-		return err
-	}
-	defer whole.Close()
+	statements := map[int]*sql.Stmt{} // by how many keys they insert
+	defer func() {
+		for _, s := range statements {
+			s.Close()
+		}
+	}()
 	now := v.db.Now().UnixMilli()
 	for at, of := range shelves(owners, got) {
 		by, ok, err := v.month(ctx, tx, at)
@@ -213,12 +214,12 @@ func (v *Vault) make(ctx context.Context, tx *store.Tx, owners []original.Owner,
 				args = append(args, k.ID, o.Tenant, o.person, o.Month, wrap(gcm, &k.Secret, about(k.ID, o.Tenant, o.Month)), now)
 				got[o.Owner] = k
 			}
-			statement := whole
-			if len(some) < writeChunk {
+			statement := statements[len(some)]
+			if statement == nil {
 				if statement, err = insertKeys(ctx, tx, len(some)); err != nil {
 					return err
 				}
-				defer statement.Close()
+				statements[len(some)] = statement
 			}
 			res, err := statement.ExecContext(ctx, args...)
 			if err != nil {

@@ -86,6 +86,7 @@ func Open(k *Key, at event.Position, sealed []byte) ([]byte, error) {
 // Salts makes the salts of one key's rows. Each row has one, and taking the key in anew was most of what it took.
 type Salts struct {
 	mac   hash.Hash
+	begun bool
 	draft []byte
 }
 
@@ -96,7 +97,10 @@ func (k *Key) Salts() *Salts { return &Salts{mac: hmac.New(sha256.New, k.Secret[
 // key, so that a leaf does not give a row away to whoever tries what it might say.
 func (s *Salts) Of(at event.Position) (salt [seal.SaltSize]byte) {
 	s.draft = appendPlace(append(s.draft[:0], "salt"...), at)
-	s.mac.Reset()
+	if s.begun {
+		s.mac.Reset()
+	}
+	s.begun = true
 	s.mac.Write(s.draft)
 	s.draft = s.mac.Sum(s.draft[:0])
 	copy(salt[:], s.draft)

@@ -2,6 +2,8 @@ package original_test
 
 import (
 	"bytes"
+	"crypto/hmac"
+	"crypto/sha256"
 	"errors"
 	"testing"
 
@@ -51,5 +53,19 @@ func TestSealingIsTheSameEachTimeAndOpensOnlyWhereItBelongs(t *testing.T) {
 	}
 	if _, err := original.Open(key, at, nil); !errors.Is(err, original.ErrSealed) {
 		t.Errorf("opened nothing: %v", err)
+	}
+}
+
+// A salt is what it was when the rows were written that have it: HMAC-SHA-256 of "salt" and the place.
+func TestSaltsStayTheSame(t *testing.T) {
+	k := original.Key{Secret: [original.KeySize]byte{1, 2, 3}}
+	mac := hmac.New(sha256.New, k.Secret[:])
+	mac.Write([]byte("salt\x00\x00\x00\x00\x00\x00\x00\x01t\x00\x00\x00\x00\x00\x00\x00\x05\x00\x00\x00\x00\x00\x00\x01\x00"))
+	want := mac.Sum(nil)[:seal.SaltSize]
+	salts := k.Salts()
+	for range 3 {
+		if got := salts.Of(event.Position{Topic: "t", Partition: 5, Offset: 256}); !bytes.Equal(got[:], want) {
+			t.Errorf("salt %x, want %x", got, want)
+		}
 	}
 }

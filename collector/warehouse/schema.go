@@ -84,8 +84,8 @@ type clauses struct {
 	Engine
 	// Flushed is whether the server flushes what it acknowledges, as the embedded one does.
 	Flushed bool
-	// Merges are those of mergeSettings that the server knows, and RareMerges the same for interactions.
-	Merges, RareMerges string
+	// merges are those of mergeSettings that the server knows.
+	merges map[string]string
 	// PruneFinal lets a view with FINAL skip partitions by a condition on time. Servers from 26.x on
 	// read all of them unless told that no key lies in two; older ones do not know the setting.
 	PruneFinal string
@@ -102,20 +102,42 @@ func (c clauses) Durable() string {
 	return "fsync_after_insert = 1, fsync_part_directory = 1, min_rows_to_fsync_after_merge = 1"
 }
 
+// Merges renders the settings by which parts are merged, and MergesBy those with another base.
+func (c clauses) Merges() string { return c.MergesBy(mergeSettings[baseSetting]) }
+
+// MergesBy is Merges, with a base.
+func (c clauses) MergesBy(base string) string {
+	var out []string
+	for _, name := range slices.Sorted(maps.Keys(c.merges)) {
+		value := c.merges[name]
+		if name == baseSetting {
+			value = base
+		}
+		out = append(out, name+" = "+value)
+	}
+	return strings.Join(out, ", ")
+}
+
+// SessionGranule is how many rows of sessions one mark is for. Of 256, each row took a quarter more to insert and again
+// to merge. Replicas must be alike, so those of tables that were made with 256 are made so too.
+func (c clauses) SessionGranule() int {
+	if c.Replicated {
+		return 256
+	}
+	return 1024
+}
+
 // mergeSettings have small parts wait until there are twenty about as large, and a large one not written again with
 // each dozen of small ones: the selector's measure is the size of all over that of the largest, from the base at ten
 // parts of a table's month down to two at fifty (SimpleMergeSelector.cpp of ClickHouse). Statistics of every
 // column, which newer servers make with each merge, tell their planner nothing that our queries need.
 var mergeSettings = map[string]string{"min_parts_to_merge_at_once": "10", baseSetting: "20", "auto_statistics_types": "''"}
 
-const (
-	baseSetting = "merge_selector_base"
-	// interactionsBase is the base of interactions, of which some thirty parts are merged at once. With 20 those of half
-	// a million rows were merged by the dozen, every four minutes of full load, and took a fifth of all speed for one.
-	// Whoever reads them meets up to fifty parts of a month. Of sessions, which dashboards read whole, that was too
-	// many: human requests of a million and a half took 1.2 instead of 0.6 seconds.
-	interactionsBase = "60"
-)
+// baseSetting is what some tables have another value of. With 20 those of half a million interactions were merged by the
+// dozen, every four minutes of full load, and took a fifth of all speed for one. Whoever reads interactions, which have
+// 60, meets up to fifty parts of a month. Of sessions, which dashboards read whole, that was too many: human
+// requests of a million and a half took 1.2 instead of 0.6 seconds; and 40 merged as many of their rows as 20.
+const baseSetting = "merge_selector_base"
 
 // oldMergeSetting is known to every server that we support.
 const oldMergeSetting = "min_parts_to_merge_at_once"
@@ -176,18 +198,16 @@ func migrate(ctx context.Context, db *sql.DB, engine Engine) error {
 	if fill.Flushed, err = known(ctx, db, "SELECT count() FROM system.macros WHERE macro = ?", flushesMacro); err != nil {
 		return fmt.Errorf("ask for the server's macros: %w", err)
 	}
-	var settings []string
-	for _, name := range slices.Sorted(maps.Keys(mergeSettings)) {
+	fill.merges = map[string]string{}
+	for name, value := range mergeSettings {
 		ok, err := known(ctx, db, "SELECT count() FROM system.merge_tree_settings WHERE name = ?", name)
 		if err != nil {
 			return fmt.Errorf("ask for the server's settings of tables: %w", err)
 		}
 		if ok || name == oldMergeSetting {
-			settings = append(settings, name+" = "+mergeSettings[name])
+			fill.merges[name] = value
 		}
 	}
-	fill.Merges = strings.Join(settings, ", ")
-	fill.RareMerges = strings.Replace(fill.Merges, baseSetting+" = "+mergeSettings[baseSetting], baseSetting+" = "+interactionsBase, 1)
 	p, err := goose.NewProvider(goose.DialectClickHouse, db, rendered{files, fill},
 		goose.WithDisableGlobalRegistry(true), goose.WithTableName("migrations"))
 	if err != nil {

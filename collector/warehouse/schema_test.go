@@ -21,7 +21,7 @@ func TestMigrationsForACluster(t *testing.T) {
 			t.Fatal(err)
 		}
 		for statement := range strings.SplitSeq(string(text), ";\n") {
-			if strings.Contains(statement, "CREATE ") && !strings.Contains(statement, ` ON CLUSTER 'main\'s'`) {
+			if (strings.Contains(statement, "CREATE ") || strings.Contains(statement, "ALTER ")) && !strings.Contains(statement, ` ON CLUSTER 'main\'s'`) {
 				t.Errorf("%s: runs on one node only: %s", name, statement)
 			}
 			if strings.Contains(statement, "CREATE TABLE") && !strings.Contains(statement, "ENGINE = ReplicatedReplacingMergeTree('/clickhouse/tables/{shard}/{database}/{table}', '{replica}'") {

@@ -31,7 +31,7 @@ const (
 	maxConns  = 128
 	idleConns = 32
 	// keepRoom is for how long the memory is kept that inserts took, by connections and by columns: in a rush it is used
-	// again and again, and afterwards it goes.
+	// again and again, and made anew once in a while; afterwards it goes.
 	keepRoom = time.Minute
 )
 
@@ -93,7 +93,9 @@ func Connect(ctx context.Context, o Options) (*Store, error) {
 			conn.Close()
 			return nil, fmt.Errorf("ClickHouse at %s lets user %q only read: connect as one who may write (--clickhouse-user)", redacted(o.Addr), cmp.Or(o.User, "default"))
 		}
-		db := clickhouse.OpenDB(driverOptions)
+		patient := *driverOptions
+		patient.ConnMaxLifetime = answerTimeout // migrations run on one connection, which is given up where it is older
+		db := clickhouse.OpenDB(&patient)
 		err := migrate(ctx, db, o.Engine)
 		if err := errors.Join(err, db.Close()); err != nil {
 			conn.Close()

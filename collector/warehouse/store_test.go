@@ -2,7 +2,6 @@ package warehouse_test
 
 import (
 	"context"
-	"fmt"
 	"strings"
 	"sync"
 	"testing"
@@ -93,9 +92,12 @@ func TestTablesLeaveFlushingToTheServerThatDoesIt(t *testing.T) {
 	if n := r.count(t, "SELECT count() FROM system.tables WHERE database = currentDatabase() AND engine_full LIKE '%fsync_after_insert = 1%'"); n != 0 {
 		t.Errorf("%d tables flush each file of each part as well", n)
 	}
-	for base, want := range map[int]int{20: 5, 60: 1} {
-		if n := r.count(t, fmt.Sprintf("SELECT count() FROM system.tables WHERE database = currentDatabase() AND engine_full LIKE '%%merge_selector_base = %d%%'", base)); n != want {
-			t.Errorf("%d tables merge some %d parts at once, want %d", n, base, want)
+	for setting, want := range map[string]int{
+		"merge_selector_base = 20": 5, "merge_selector_base = 60": 1,
+		"min_bytes_for_wide_part = 67108864": 2,
+	} {
+		if n := r.count(t, "SELECT count() FROM system.tables WHERE database = currentDatabase() AND engine_full LIKE '%"+setting+"%'"); n != want {
+			t.Errorf("%d tables have %s, want %d", n, setting, want)
 		}
 	}
 }

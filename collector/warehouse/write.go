@@ -112,7 +112,7 @@ func insert[T any](ctx context.Context, s *Store, t table[T], parts ...[]T) erro
 	}
 	defer batch.Close()
 	texts := textsOf(batch)
-	since := in.lend(texts)
+	ends := in.lend(texts)
 	for i, c := range t.columns {
 		for _, rows := range parts {
 			if err := c.append(batch.Column(i), rows); err != nil {
@@ -123,7 +123,7 @@ func insert[T any](ctx context.Context, s *Store, t table[T], parts ...[]T) erro
 	if err := batch.Send(); err != nil {
 		return fmt.Errorf("write %d %s: %w", n, t.name, err)
 	}
-	in.takeBack(texts, since)
+	in.takeBack(texts, ends)
 	return nil
 }
 
@@ -136,7 +136,8 @@ type shape struct {
 // spare are columns of texts that are empty and have room.
 type spare struct {
 	texts []native.String
-	since time.Time // it was begun
+	ends  time.Time   // of keeping it
+	drop  *time.Timer // then, where no insert comes
 }
 
 // textsOf are the columns of texts of a batch.
@@ -149,28 +150,37 @@ func textsOf(batch driver.Batch) (texts []*native.String) {
 	return texts
 }
 
-// lend gives columns of texts the room that those of an insert before grew to. Grown anew each time they were a
-// quarter of all garbage.
-func (in *shape) lend(texts []*native.String) (since time.Time) {
+// lend gives columns of texts the room that those of an insert before grew to, and says until when it is to be kept.
+// Grown anew each time they were a quarter of all garbage.
+func (in *shape) lend(texts []*native.String) (ends time.Time) {
 	room := in.spare.Swap(nil)
+	if room == nil {
+		return time.Now().Add(keepRoom)
+	}
+	room.drop.Stop()
 	same := func(a *native.String, b native.String) bool { return a.Name() == b.Name() }
-	if room == nil || time.Since(room.since) > keepRoom || !slices.EqualFunc(texts, room.texts, same) { // a server names columns by itself, over its native protocol
-		return time.Now()
+	if !slices.EqualFunc(texts, room.texts, same) { // a server names columns by itself, over its native protocol
+		return time.Now().Add(keepRoom)
 	}
 	for i, text := range texts {
 		*text = room.texts[i]
 	}
-	return room.since
+	return room.ends
 }
 
 // takeBack keeps the room of columns that were sent.
-func (in *shape) takeBack(texts []*native.String, since time.Time) {
-	room := spare{make([]native.String, len(texts)), since}
+func (in *shape) takeBack(texts []*native.String, ends time.Time) {
+	left := time.Until(ends)
+	if left <= 0 {
+		return
+	}
+	room := &spare{texts: make([]native.String, len(texts)), ends: ends}
 	for i, text := range texts {
 		text.Reset() // which keeps the room
 		room.texts[i] = *text
 	}
-	in.spare.Store(&room)
+	room.drop = time.AfterFunc(left, func() { in.spare.CompareAndSwap(room, nil) })
+	in.spare.Store(room)
 }
 
 // shapeOf names the columns of an insert with their types; over HTTP the driver would

@@ -3,8 +3,7 @@
 
 -- One row per session and version; the highest version stands. The key begins with the session,
 -- because most messages name no tenant and their session is looked up by its id alone. Smaller
--- granules than usual: such a lookup reads one granule of every column, the fold's state included. Of 256
--- rows, each row took the engine a quarter more, to insert and again to merge.
+-- granules than usual: such a lookup reads one granule of every column, the fold's state included.
 CREATE TABLE IF NOT EXISTS sessions{{.OnCluster}} (
     tenant               LowCardinality(String),
     session_id           String CODEC(ZSTD(1)),
@@ -37,7 +36,7 @@ CREATE TABLE IF NOT EXISTS sessions{{.OnCluster}} (
 ENGINE = {{.Replacing "version, is_deleted"}}
 ORDER BY (session_id, tenant)
 {{.Retention}}
-SETTINGS index_granularity = 1024, {{.Durable}};
+SETTINGS index_granularity = {{.SessionGranule}}, {{.Durable}};
 
 CREATE OR REPLACE VIEW sessions_v{{.OnCluster}} AS
 SELECT tenant, session_id, opened AS opened_at,
