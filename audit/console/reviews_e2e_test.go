@@ -191,14 +191,24 @@ func TestADraftSurvives(t *testing.T) {
 	eval[bool](t, root, `true`)
 	do(t, root, chromedp.Navigate(at))
 	until(t, root, value+` === "写到一半，走了"`)
+	li := identity.With(t.Context(), people()["li"])
+	for saved := ""; !strings.Contains(saved, "写到一半，走了"); { // the page has it at once, from this browser
+		time.Sleep(50 * time.Millisecond)
+		task, err := o.reviews.Get(li, id)
+		if err != nil {
+			t.Fatal(err)
+		}
+		saved = string(task.Draft)
+	}
 
 	// Changed elsewhere meanwhile: said, nothing overwritten, and nothing lost.
 	ctx, kill = tab()
 	defer kill()
-	li := identity.With(t.Context(), people()["li"])
 	if _, err := o.reviews.SaveDraft(li, id, o.state(id).Version, json.RawMessage(`{"remarks":"另一处写的"}`)); err != nil {
 		t.Fatal(err)
 	}
+	// Behind what is there; where the browser had the draft, and not the server, it would be anyway.
+	eval[bool](t, ctx, `(e => (e.setSelectionRange(e.value.length, e.value.length), true))(document.getElementById("v-remarks"))`)
 	do(t, ctx, chromedp.SendKeys("#v-remarks", "，这里写的"))
 	until(t, ctx, `document.querySelector("[data-state]").textContent.includes("已在别处改动")`)
 	do(t, ctx, chromedp.Navigate(at))
