@@ -86,8 +86,7 @@ func Open(k *Key, at event.Position, sealed []byte) ([]byte, error) {
 // Salts makes the salts of one key's rows. Each row has one, and taking the key in anew was most of what it took.
 type Salts struct {
 	mac   hash.Hash
-	begun bool
-	draft []byte
+	draft []byte // nil until the first salt
 }
 
 // Salts returns what makes the salts of the key's rows; it is not safe for concurrent use.
@@ -96,11 +95,10 @@ func (k *Key) Salts() *Salts { return &Salts{mac: hmac.New(sha256.New, k.Secret[
 // Of is what is hashed with a row into its leaf: bytes that nobody can compute who has not the person's
 // key, so that a leaf does not give a row away to whoever tries what it might say.
 func (s *Salts) Of(at event.Position) (salt [seal.SaltSize]byte) {
-	s.draft = appendPlace(append(s.draft[:0], "salt"...), at)
-	if s.begun {
+	if s.draft != nil {
 		s.mac.Reset()
 	}
-	s.begun = true
+	s.draft = appendPlace(append(s.draft[:0], "salt"...), at)
 	s.mac.Write(s.draft)
 	s.draft = s.mac.Sum(s.draft[:0])
 	copy(salt[:], s.draft)

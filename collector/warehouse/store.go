@@ -94,7 +94,7 @@ func Connect(ctx context.Context, o Options) (*Store, error) {
 			return nil, fmt.Errorf("ClickHouse at %s lets user %q only read: connect as one who may write (--clickhouse-user)", redacted(o.Addr), cmp.Or(o.User, "default"))
 		}
 		patient := *driverOptions
-		patient.ConnMaxLifetime = answerTimeout // migrations run on one connection, which is given up where it is older
+		patient.ConnMaxLifetime = time.Hour // migrations run on one connection, which is given up where it is older
 		db := clickhouse.OpenDB(&patient)
 		err := migrate(ctx, db, o.Engine)
 		if err := errors.Join(err, db.Close()); err != nil {
