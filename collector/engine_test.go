@@ -13,7 +13,7 @@ import (
 
 // The same messages through the record in memory and through ClickHouse, killed on the way.
 func TestClickHouseKeepsWhatTheLedgerKeeps(t *testing.T) {
-	server := clickhousetest.Start(t)
+	server := clickhousetest.Lend(t)
 	store, err := warehouse.Connect(t.Context(), warehouse.Options{Addr: server.URL, User: server.User, Password: server.Password})
 	if err != nil {
 		t.Fatal(err)

@@ -57,7 +57,7 @@ func leaky(id string) []client.Message {
 const refused = 5
 
 func TestNothingPersonalIsStoredPublishedOrLoggedInTheClear(t *testing.T) {
-	server := clickhousetest.Start(t)
+	server := clickhousetest.Lend(t)
 	store, err := warehouse.Connect(t.Context(), warehouse.Options{Addr: server.URL, User: server.User, Password: server.Password})
 	if err != nil {
 		t.Fatal(err)

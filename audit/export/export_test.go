@@ -92,7 +92,7 @@ func ran(t *testing.T) *system {
 func (s *system) open(dir string) {
 	t, ctx := s.t, context.Background()
 	t.Helper()
-	server := clickhousetest.Start(t)
+	server := clickhousetest.Lend(t)
 	var err error
 	if s.record, err = warehouse.Connect(ctx, warehouse.Options{Addr: server.URL, User: server.User, Password: server.Password}); err != nil {
 		t.Fatal(err)

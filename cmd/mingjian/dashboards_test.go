@@ -12,10 +12,17 @@ import (
 	"mingjian/deploy/embedded"
 )
 
-// Once the demo has played for a while, every query of dashboards and alerts works, and every panel that
-// the demo should fill shows something.
+// A newcomer's first command shows a finding on its own. Once the demo has played for a while, every query of dashboards
+// and alerts works, and every panel that the demo should fill shows something.
 func TestDashboardsCheckIsGreenOnTheDemo(t *testing.T) {
 	s := up(t, filepath.Join(t.TempDir(), "data"), "--demo")
+	var page struct {
+		Items []map[string]any `json:"items"`
+	}
+	s.wait("a finding", func() bool {
+		s.get("/api/v1/findings", &page)
+		return len(page.Items) > 0
+	})
 	store, err := (&where{Data: s.data}).open(t.Context(), embedded.ReaderUser)
 	if err != nil {
 		t.Fatal(err)

@@ -16,6 +16,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"mingjian/deploy/embedded"
 )
 
 // asCommand makes the test binary behave as mingjian itself, children included (they inherit the
@@ -83,7 +85,7 @@ func up(t *testing.T, data string, args ...string) *system {
 // itself fails at once.
 func (s *system) wait(what string, ok func() bool) {
 	s.t.Helper()
-	for deadline := time.Now().Add(3 * time.Minute); ; time.Sleep(50 * time.Millisecond) {
+	for deadline := time.Now().Add(3 * time.Minute); ; time.Sleep(100 * time.Millisecond) {
 		if ok() {
 			return
 		}
@@ -163,13 +165,30 @@ func (s *system) get(path string, into any) {
 	}
 }
 
-// query runs `mingjian sql --json` and decodes its rows.
+// query does what `mingjian sql --json` does, and decodes its rows. A process for each look, where tests look until
+// something is there, took more time than all that they waited for.
 func query[T any](s *system, sql string) []T {
 	s.t.Helper()
+	var text bytes.Buffer
+	read := func() error {
+		store, err := (&where{Data: s.data}).open(s.t.Context(), embedded.ReaderUser)
+		if err != nil {
+			return err
+		}
+		defer store.Close()
+		rows, err := store.Query(s.t.Context(), sql)
+		if err != nil {
+			return err
+		}
+		defer rows.Close()
+		return printRows(rows, &jsonTable{w: &text, columns: rows.Columns()})
+	}
+	if err := read(); err != nil {
+		s.t.Fatalf("%s: %v", sql, err)
+	}
 	var rows []T
-	text := output(s.t, "sql", "--json", "--data", s.data, sql)
-	if err := json.Unmarshal([]byte(text), &rows); err != nil {
-		s.t.Fatalf("%s: %v\n%s", sql, err, text)
+	if err := json.Unmarshal(text.Bytes(), &rows); err != nil {
+		s.t.Fatalf("%s: %v\n%s", sql, err, &text)
 	}
 	return rows
 }
@@ -202,6 +221,7 @@ func (s *system) caughtUp() {
 			OK     bool
 			Checks []struct{ Name, Detail string }
 		}
+		time.Sleep(500 * time.Millisecond) // a look takes a fifth of a second of a processor
 		cmd := mingjian("doctor", "--json", "--data", s.data)
 		out, _ := cmd.Output() // it fails while the system comes up
 		if json.Unmarshal(out, &report) != nil || !report.OK {

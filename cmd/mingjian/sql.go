@@ -14,6 +14,8 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
+
 	"mingjian/deploy/embedded"
 )
 
@@ -56,12 +58,17 @@ func (c *sqlCommand) Run(ctx context.Context) error {
 	var out table
 	switch {
 	case c.JSON:
-		out = &jsonTable{columns: rows.Columns()}
+		out = &jsonTable{w: os.Stdout, columns: rows.Columns()}
 	case c.CSV:
 		out = newCSVTable(rows.Columns())
 	default:
 		out = newTextTable(rows.Columns())
 	}
+	return printRows(rows, out)
+}
+
+// printRows reads rows to their end.
+func printRows(rows driver.Rows, out table) error {
 	types := rows.ColumnTypes()
 	for rows.Next() {
 		targets := make([]any, len(types))
@@ -136,6 +143,7 @@ func (t csvTable) end() error {
 }
 
 type jsonTable struct {
+	w       io.Writer
 	columns []string
 	n       int
 }
@@ -154,16 +162,16 @@ func (t *jsonTable) row(values []any) error {
 	if err != nil {
 		return fmt.Errorf("row %d: %w", t.n, err)
 	}
-	_, err = fmt.Print(separator, string(text))
+	_, err = fmt.Fprint(t.w, separator, string(text))
 	return err
 }
 
 func (t *jsonTable) end() error {
 	if t.n == 0 {
-		_, err := fmt.Println("[]")
+		_, err := fmt.Fprintln(t.w, "[]")
 		return err
 	}
-	_, err := fmt.Println("\n]")
+	_, err := fmt.Fprintln(t.w, "\n]")
 	return err
 }
 

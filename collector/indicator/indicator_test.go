@@ -49,7 +49,7 @@ var shipped = sync.OnceValues(func() (*policies.Bundle, error) {
 // open starts a record.
 func open(t *testing.T) *house {
 	t.Helper()
-	server := clickhousetest.Start(t)
+	server := clickhousetest.Lend(t)
 	store, err := warehouse.Connect(t.Context(), warehouse.Options{Addr: server.URL, User: server.User, Password: server.Password})
 	if err != nil {
 		t.Fatal(err)

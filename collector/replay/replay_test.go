@@ -35,7 +35,7 @@ func load(tb testing.TB, over fstest.MapFS) *policies.Bundle {
 
 func open(tb testing.TB) *warehouse.Store {
 	tb.Helper()
-	server := clickhousetest.Start(tb)
+	server := clickhousetest.Lend(tb)
 	store, err := warehouse.Connect(tb.Context(), warehouse.Options{Addr: server.URL, User: server.User, Password: server.Password})
 	if err != nil {
 		tb.Fatal(err)

@@ -26,7 +26,7 @@ func options(s *clickhousetest.Server) warehouse.Options {
 
 func open(tb testing.TB) record {
 	tb.Helper()
-	server := clickhousetest.Start(tb)
+	server := clickhousetest.Lend(tb)
 	store, err := warehouse.Connect(tb.Context(), options(server))
 	if err != nil {
 		tb.Fatal(err)

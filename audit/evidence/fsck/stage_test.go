@@ -53,7 +53,7 @@ type system struct {
 }
 
 func start(t *testing.T) *system {
-	server := clickhousetest.Start(t)
+	server := clickhousetest.Lend(t)
 	record, err := warehouse.Connect(t.Context(), warehouse.Options{Addr: server.URL, User: server.User, Password: server.Password})
 	if err != nil {
 		t.Fatal(err)

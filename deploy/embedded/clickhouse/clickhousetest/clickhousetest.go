@@ -7,6 +7,8 @@
 // or any HTTP client against ch.URL with ch.User and ch.Password. It takes
 // about a third of a second, and 0.3 GB of memory until the test ends. Every
 // call gives another server: share one among subtests rather than start many.
+// A test to which it does not matter what tables there are, as long as they
+// are empty, calls Lend: setting them up takes longer than most tests.
 //
 // The server is the test's own binary, started again: this package's init
 // takes over in the child. So nothing is built, and under -race the server is
@@ -78,7 +80,8 @@ func serve(data string) error {
 		_, _ = io.Copy(io.Discard, bufio.NewReader(os.Stdin)) // whatever ends it ends us
 		cancel()
 	}()
-	return clickhouse.Run(ctx, clickhouse.Options{
+	tests := os.Getppid()
+	err = clickhouse.Run(ctx, clickhouse.Options{
 		Data:     data,
 		Listener: listener,
 		Library:  library,
@@ -89,6 +92,10 @@ func serve(data string) error {
 		},
 		Log: slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn})),
 	})
+	if os.Getppid() != tests { // they are over, and nobody else clears up after a server that was lent
+		err = errors.Join(err, os.RemoveAll(data))
+	}
+	return err
 }
 
 // A Server is a running ClickHouse server. Its methods are not safe for use
@@ -105,11 +112,18 @@ type Server struct {
 	// PID is the process's id, until Kill.
 	PID int
 
-	tb     testing.TB
-	data   string
-	cmd    *exec.Cmd
-	stdin  io.Closer
-	waited chan struct{}
+	tb      testing.TB
+	data    string
+	cmd     *exec.Cmd
+	stdin   io.Closer
+	waited  chan struct{}
+	stopped bool // by the test, once or more
+}
+
+// idle are the servers that were lent and given back.
+var idle struct {
+	mu      sync.Mutex
+	servers []*Server
 }
 
 // Start starts a server over an empty store and waits until it answers. It is
@@ -123,6 +137,77 @@ func Start(tb testing.TB) *Server {
 	s.start()
 	tb.Cleanup(s.stop)
 	return s
+}
+
+// Lend gives a server that tests of this process may have used before. Tables
+// that they made are there, and empty but for those named migrations. A test
+// that changes what tables are, or settings, or users, wants Start. A server
+// is not lent again after a test that failed, or that killed or restarted it.
+func Lend(tb testing.TB) *Server {
+	tb.Helper()
+	idle.mu.Lock()
+	var s *Server
+	if n := len(idle.servers); n > 0 {
+		s, idle.servers = idle.servers[n-1], idle.servers[:n-1]
+	}
+	idle.mu.Unlock()
+	if s == nil {
+		data, err := os.MkdirTemp("", "clickhousetest-")
+		if err != nil {
+			tb.Fatalf("clickhousetest: %v", err)
+		}
+		s = &Server{
+			User: "mingjian", Password: password, Reader: "reader", ReaderPassword: readerPassword,
+			Addr: "127.0.0.1:0", tb: tb, data: data,
+		}
+		s.start()
+	}
+	s.tb = tb
+	tb.Cleanup(s.giveBack)
+	return s
+}
+
+// giveBack empties a server for the next test, or ends it where that would not
+// do.
+func (s *Server) giveBack() {
+	if !s.stopped && !s.tb.Failed() {
+		err := s.empty()
+		if err == nil {
+			idle.mu.Lock()
+			defer idle.mu.Unlock()
+			idle.servers = append(idle.servers, s)
+			return
+		}
+		s.tb.Errorf("clickhousetest: empty the server: %v", err)
+	}
+	s.stop()
+	if err := os.RemoveAll(s.data); err != nil {
+		s.tb.Errorf("clickhousetest: %v", err)
+	}
+}
+
+// empty takes the rows out of all tables but migrations.
+func (s *Server) empty() error {
+	ctx, cancel := context.WithTimeout(context.Background(), readyWait)
+	defer cancel()
+	db := chgo.OpenDB(s.Options())
+	defer db.Close()
+	rows, err := db.QueryContext(ctx, `SELECT database, name FROM system.tables
+		WHERE database NOT IN ('system', 'information_schema', 'INFORMATION_SCHEMA') AND name != 'migrations' AND total_rows > 0`)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var database, table string
+		if err := rows.Scan(&database, &table); err != nil {
+			return err
+		}
+		if _, err := db.ExecContext(ctx, "TRUNCATE TABLE `"+database+"`.`"+table+"` SYNC"); err != nil {
+			return err
+		}
+	}
+	return rows.Err()
 }
 
 // Options are what clickhouse-go needs to use the server as the user who may
@@ -139,6 +224,7 @@ func (s *Server) Options() *chgo.Options {
 // refused until Restart.
 func (s *Server) Kill() {
 	s.tb.Helper()
+	s.stopped = true
 	if err := s.cmd.Process.Kill(); err != nil && !errors.Is(err, os.ErrProcessDone) {
 		s.tb.Fatalf("clickhousetest: kill: %v", err)
 	}
@@ -151,6 +237,7 @@ func (s *Server) Kill() {
 // first.
 func (s *Server) Restart() {
 	s.tb.Helper()
+	s.stopped = true
 	s.stop()
 	s.start()
 }
