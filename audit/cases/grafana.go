@@ -257,9 +257,15 @@ func (c *Cases) alert(ctx context.Context, text json.RawMessage) (Heard, error) 
 		t.Ended = resolved
 	}
 	h.Result = string(unchanged)
-	return h, c.once(ctx, a, func(tx *store.Tx) error {
+	if err := c.once(ctx, a, func(tx *store.Tx) error {
 		k, how, err := c.join(ctx, tx, t)
 		h.Result, h.CaseID = string(how), k.ID
+		return err
+	}); err != nil || h.CaseID != "" {
+		return h, err
+	}
+	return h, c.db.Read(ctx, func(tx *store.Tx) (err error) { // one that goes on is said to be of its case each time
+		h.CaseID, _, err = sourceOf(ctx, tx, t)
 		return err
 	})
 }

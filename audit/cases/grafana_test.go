@@ -133,7 +133,9 @@ func TestAlertsOpenJoinAndEndSourcesOfCases(t *testing.T) {
 		one := firing("firing", "fp-1", `"session_id":"s-1","finding_id":"f-1","tenant":"default"`, starts)
 		opened := post(message(one), "opened")
 		id := opened[0].CaseID
-		post(message(one), "unchanged") // Grafana repeats what goes on
+		if again := post(message(one), "unchanged"); again[0].CaseID != id { // Grafana repeats what goes on
+			t.Errorf("an alert that goes on is said to be of case %q, want %q", again[0].CaseID, id)
+		}
 		// Another alert of the session joins; bad ones are told one by one and the others go on.
 		post(message(
 			firing("firing", "fp-2", `"session_id":"s-1","kind":"price"`, starts),

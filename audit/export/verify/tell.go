@@ -18,6 +18,7 @@ import (
 // those who look into the matter, and quote what the package holds.
 var chinese = map[string]string{
 	"OK: %d interactions of %d conversations, %d findings that stand; %d seals of %d partitions, %d entries of the log.\n": "通过：%d条交互，%d个会话，%d条有效发现；%[5]d个分区的%[4]d个封签，%[6]d条日志记录。\n",
+	"NOT IN ORDER: one problem.\n": "不通过：发现1个问题。\n",
 	"NOT IN ORDER: %d problems.\n": "不通过：发现%d个问题。\n",
 	"and %d more\n":                "另有%d个问题未列出\n",
 	"Complete for tenant %s from %s to %s, as far as it was recorded by %s; newest seal %s.\n":                                       "完整：租户%s，自%s至%s，以截至%s的记录为限；最新封签于%s。\n",
@@ -63,7 +64,11 @@ func (r *Report) tell(w io.Writer, lang string) {
 	}
 	c := &r.Counts
 	if !r.OK {
-		say("NOT IN ORDER: %d problems.\n", len(r.Problems)+r.More)
+		if n := len(r.Problems) + r.More; n == 1 {
+			say("NOT IN ORDER: one problem.\n")
+		} else {
+			say("NOT IN ORDER: %d problems.\n", n)
+		}
 		for _, problem := range r.Problems {
 			_, _ = io.WriteString(w, "  "+visible(problem.Where)+": "+visible(problem.What)+"\n")
 		}
