@@ -26,7 +26,7 @@ type kept struct {
 
 // keep makes a record of all kinds of sessions, through collectors that are killed on the way.
 func keep(t *testing.T) *kept {
-	server := clickhousetest.Lend(t)
+	server := clickhousetest.Start(t)
 	store, err := warehouse.Connect(t.Context(), warehouse.Options{Addr: server.URL, User: server.User, Password: server.Password})
 	if err != nil {
 		t.Fatal(err)

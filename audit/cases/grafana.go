@@ -264,10 +264,11 @@ func (c *Cases) alert(ctx context.Context, text json.RawMessage) (Heard, error) 
 	}); err != nil || h.CaseID != "" {
 		return h, err
 	}
-	return h, c.db.Read(ctx, func(tx *store.Tx) (err error) { // one that goes on is said to be of its case each time
+	err = c.db.Read(ctx, func(tx *store.Tx) (err error) { // one that goes on is said to be of its case each time
 		h.CaseID, _, err = sourceOf(ctx, tx, t)
 		return err
 	})
+	return h, err
 }
 
 // alertKinds are the kinds of the dashboards' own alerts about a session. They say what was noticed, and nothing

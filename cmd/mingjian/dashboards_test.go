@@ -66,6 +66,14 @@ func TestDashboardsCheckIsGreenOnTheDemo(t *testing.T) {
 	if err := json.Unmarshal([]byte(output(t, "dashboards", "check", "--data", s.data, "--json")), &told); err != nil || len(told) < 90 || told[2].MS <= 0 {
 		t.Fatalf("%d queries are told, %v", len(told), err)
 	}
+	s.stop() // while the demo plays
+	if err := <-s.done; err != nil {
+		t.Fatalf("stopped: %v\n%s", err, s.log)
+	}
+	s.done <- nil
+	if left := running(s.data); len(left) > 0 {
+		t.Fatalf("left running: %v", left)
+	}
 }
 
 // Building twice writes once, and takes away what is no longer built.

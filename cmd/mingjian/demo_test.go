@@ -107,7 +107,7 @@ func TestDemoFindsExactlyWhatWasPlanted(t *testing.T) {
 
 // A system stops by itself when told to, and leaves nothing running.
 func TestUpStopsByItself(t *testing.T) {
-	s := up(t, filepath.Join(t.TempDir(), "data"), "--exit-after", "1s")
+	s := up(t, filepath.Join(t.TempDir(), "data"), "--exit-after", "3s")
 	if err := <-s.done; err != nil {
 		t.Fatalf("up --exit-after: %v\n%s", err, s.log)
 	}

@@ -21,7 +21,7 @@ import (
 )
 
 // asCommand makes the test binary behave as mingjian itself, children included (they inherit the
-// environment), so that every test here goes through the command line that a user types.
+// environment), so that what a test here does goes through the command line that a user types.
 const asCommand = "MINGJIAN_TEST_AS_COMMAND"
 
 func TestMain(m *testing.M) {
@@ -103,8 +103,7 @@ func (s *system) wait(what string, ok func() bool) {
 
 func (s *system) stop() {
 	s.cmd.Process.Signal(syscall.SIGTERM)
-	<-s.done
-	s.done <- nil
+	s.done <- <-s.done
 }
 
 // kill ends up itself as a power cut would.

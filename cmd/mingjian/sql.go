@@ -67,7 +67,7 @@ func (c *sqlCommand) Run(ctx context.Context) error {
 	return printRows(rows, out)
 }
 
-// printRows reads rows to their end.
+// printRows prints rows to their end.
 func printRows(rows driver.Rows, out table) error {
 	types := rows.ColumnTypes()
 	for rows.Next() {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"encoding/json"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -38,6 +39,16 @@ func TestSQLOnlyReads(t *testing.T) {
 		cmd := mingjian(append(append([]string{"sql", "--csv"}, flags...), "SELECT 7 AS n, 'a,\"b' AS text, CAST(NULL AS Nullable(String)) AS nothing")...)
 		cmd.Env = append(cmd.Env, "MINGJIAN_CLICKHOUSE_PASSWORD="+password)
 		if out, err := cmd.Output(); err != nil || strings.TrimSpace(string(out)) != "n,text,nothing\n7,\"a,\"\"b\",NULL" {
+			t.Errorf("%s reads %q, %v", name, out, err)
+		}
+		cmd = mingjian(append(append([]string{"sql", "--json"}, flags...), "SELECT number AS n, 'a,\"b' AS text FROM numbers(2)")...)
+		cmd.Env = append(cmd.Env, "MINGJIAN_CLICKHOUSE_PASSWORD="+password)
+		out, err := cmd.Output()
+		var rows []struct {
+			N    int
+			Text string
+		}
+		if err != nil || json.Unmarshal(out, &rows) != nil || len(rows) != 2 || rows[1].N != 1 || rows[1].Text != `a,"b` {
 			t.Errorf("%s reads %q, %v", name, out, err)
 		}
 	}

@@ -41,7 +41,7 @@ type upCommand struct {
 	Partitions       int    `help:"Partitions of the interactions topic, when it is made." default:"4"`
 	// On, because the record is flushed too: a log that a power loss left behind its record could not go on.
 	SyncWrites bool          `help:"The broker flushes every batch to disk before it acknowledges it." default:"true" negatable:""`
-	ExitAfter  time.Duration `help:"Stop in order after this time." placeholder:"DURATION"`
+	ExitAfter  time.Duration `help:"Stop in order so long after it is ready." placeholder:"DURATION"`
 }
 
 func (*upCommand) Help() string {
@@ -51,12 +51,9 @@ func (*upCommand) Help() string {
 // Run starts everything, says where it is, and waits for the end. What is started last ends first:
 // the collector writes what it has in hand while broker and ClickHouse still run.
 func (c *upCommand) Run(ctx context.Context, log *slog.Logger) error {
-	if c.ExitAfter > 0 {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, c.ExitAfter)
-		defer cancel()
-	}
-	err := c.run(ctx, log)
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	err := c.run(ctx, stop, log)
 	if ctx.Err() != nil && (err == nil || errors.Is(err, ctx.Err())) {
 		fmt.Println("Stopped in order; everything is kept.")
 		return nil
@@ -72,7 +69,8 @@ func (c *upCommand) Validate() error {
 	return errors.Join(c.casework.Validate(), c.signing.Validate())
 }
 
-func (c *upCommand) run(ctx context.Context, log *slog.Logger) error {
+// run ends in order when ctx does, or stop was called.
+func (c *upCommand) run(ctx context.Context, stop func(), log *slog.Logger) error {
 	classifier, err := c.classifier()
 	if err != nil {
 		return err
@@ -122,7 +120,7 @@ func (c *upCommand) run(ctx context.Context, log *slog.Logger) error {
 	defer stopAbove()
 	stopped := context.AfterFunc(below, stopAbove) // a server that cannot be kept running ends everything
 	defer stopped()
-	err = c.application(above, endpoints, listener, classifier, log)
+	err = c.application(above, stop, endpoints, listener, classifier, log)
 	stopBelow()
 	if e := servers.Wait(); e != nil && ctx.Err() == nil {
 		return e
@@ -130,8 +128,8 @@ func (c *upCommand) run(ctx context.Context, log *slog.Logger) error {
 	return err
 }
 
-// application runs collector, console and demo over the servers until ctx ends.
-func (c *upCommand) application(ctx context.Context, endpoints embedded.Endpoints, listener net.Listener, classifier collector.Classifier, log *slog.Logger) error {
+// application runs collector, console and demo over the servers until ctx ends, for which it calls stop in its time.
+func (c *upCommand) application(ctx context.Context, stop func(), endpoints embedded.Endpoints, listener net.Listener, classifier collector.Classifier, log *slog.Logger) error {
 	options, err := embeddedStore(c.Data, endpoints, embedded.WriterUser)
 	if err != nil {
 		return err
@@ -173,6 +171,9 @@ func (c *upCommand) application(ctx context.Context, endpoints embedded.Endpoint
 		return err
 	}
 	c.welcome(endpoints, invited)
+	if c.ExitAfter > 0 {
+		defer time.AfterFunc(c.ExitAfter, stop).Stop()
+	}
 	if c.Demo {
 		group.Go(func() error { return c.demo(ctx, brokers, rules.Bundle()) })
 	}

@@ -13,7 +13,7 @@ import (
 	"mingjian/deploy/embedded/clickhouse/clickhousetest"
 )
 
-// record is a Store on a server of its own, and a plain connection to look behind it.
+// record is a Store on a server that is its own while the test lasts, and a plain connection to look behind it.
 type record struct {
 	*warehouse.Store
 	server *clickhousetest.Server

@@ -53,7 +53,7 @@ type system struct {
 }
 
 func start(t *testing.T) *system {
-	server := clickhousetest.Lend(t)
+	server := clickhousetest.Start(t)
 	record, err := warehouse.Connect(t.Context(), warehouse.Options{Addr: server.URL, User: server.User, Password: server.Password})
 	if err != nil {
 		t.Fatal(err)

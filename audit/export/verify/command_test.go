@@ -80,3 +80,13 @@ func TestEverySentenceIsThereInChinese(t *testing.T) {
 		}
 	}
 }
+
+func TestOneProblemIsTold(t *testing.T) {
+	for lang, want := range map[string]string{"en": "NOT IN ORDER: one problem.\n  a: b\n", "zh": "不通过：发现1个问题。\n  a: b\n"} {
+		var out bytes.Buffer
+		(&Report{Problems: []Problem{{Where: "a", What: "b"}}}).tell(&out, lang)
+		if out.String() != want {
+			t.Errorf("%s: %q, want %q", lang, &out, want)
+		}
+	}
+}

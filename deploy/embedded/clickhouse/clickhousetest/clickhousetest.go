@@ -8,7 +8,8 @@
 // about a third of a second, and 0.3 GB of memory until the test ends. Every
 // call gives another server: share one among subtests rather than start many.
 // A test to which it does not matter what tables there are, as long as they
-// are empty, calls Lend: setting them up takes longer than most tests.
+// are empty, calls Lend: setting them up takes longer than most tests. Such a
+// server goes from test to test until all of them have ended.
 //
 // The server is the test's own binary, started again: this package's init
 // takes over in the child. So nothing is built, and under -race the server is
@@ -27,8 +28,10 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
+	"os/signal"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -66,6 +69,10 @@ func init() {
 // serve is the child: it ends when standard input does, so it cannot outlive
 // the test.
 func serve(data string) error {
+	tests := os.Getppid()
+	// Whatever ends the tests, from the keyboard too, this process clears up behind them, although nobody reads any
+	// more what it says.
+	signal.Ignore(os.Interrupt, syscall.SIGPIPE)
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	library, err := clickhouse.Library(ctx, clickhouse.LibraryOptions{Progress: os.Stderr})
@@ -80,7 +87,6 @@ func serve(data string) error {
 		_, _ = io.Copy(io.Discard, bufio.NewReader(os.Stdin)) // whatever ends it ends us
 		cancel()
 	}()
-	tests := os.Getppid()
 	err = clickhouse.Run(ctx, clickhouse.Options{
 		Data:     data,
 		Listener: listener,
@@ -151,19 +157,21 @@ func Lend(tb testing.TB) *Server {
 		s, idle.servers = idle.servers[n-1], idle.servers[:n-1]
 	}
 	idle.mu.Unlock()
-	if s == nil {
-		data, err := os.MkdirTemp("", "clickhousetest-")
-		if err != nil {
-			tb.Fatalf("clickhousetest: %v", err)
-		}
-		s = &Server{
-			User: "mingjian", Password: password, Reader: "reader", ReaderPassword: readerPassword,
-			Addr: "127.0.0.1:0", tb: tb, data: data,
-		}
-		s.start()
+	if s != nil {
+		s.tb = tb
+		tb.Cleanup(s.giveBack)
+		return s
 	}
-	s.tb = tb
+	data, err := os.MkdirTemp("", "clickhousetest-")
+	if err != nil {
+		tb.Fatalf("clickhousetest: %v", err)
+	}
+	s = &Server{
+		User: "mingjian", Password: password, Reader: "reader", ReaderPassword: readerPassword,
+		Addr: "127.0.0.1:0", tb: tb, data: data,
+	}
 	tb.Cleanup(s.giveBack)
+	s.start()
 	return s
 }
 
@@ -180,18 +188,26 @@ func (s *Server) giveBack() {
 		}
 		s.tb.Errorf("clickhousetest: empty the server: %v", err)
 	}
-	s.stop()
+	if s.waited != nil { // it was started
+		s.stop()
+	}
 	if err := os.RemoveAll(s.data); err != nil {
 		s.tb.Errorf("clickhousetest: %v", err)
 	}
 }
 
-// empty takes the rows out of all tables but migrations.
+// empty takes the rows out of all tables but migrations, which say what tables there are. Statements whose callers have
+// gone may still run, and write; it waits for them.
 func (s *Server) empty() error {
 	ctx, cancel := context.WithTimeout(context.Background(), readyWait)
 	defer cancel()
 	db := chgo.OpenDB(s.Options())
 	defer db.Close()
+	for running := 2; running > 1; { // this one
+		if err := db.QueryRowContext(ctx, "SELECT count() FROM system.processes").Scan(&running); err != nil {
+			return err
+		}
+	}
 	rows, err := db.QueryContext(ctx, `SELECT database, name FROM system.tables
 		WHERE database NOT IN ('system', 'information_schema', 'INFORMATION_SCHEMA') AND name != 'migrations' AND total_rows > 0`)
 	if err != nil {
