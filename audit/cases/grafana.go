@@ -222,7 +222,10 @@ func (c *Cases) alert(ctx context.Context, text json.RawMessage) (Heard, error) 
 	}
 	if a.Labels["session_id"] == "" {
 		h.Result, h.Why = "ignored", "the alert names no session (label session_id), so it is about no case"
-		return h, c.once(ctx, a, func(tx *store.Tx) error {
+		return h, c.db.Write(ctx, func(tx *store.Tx) error {
+			if news, err := c.news(ctx, tx, a); err != nil || !news {
+				return err
+			}
 			return tx.Record(ctx, store.Entry{Actor: byGrafana, Action: "alert.ignored", Subject: "alert:" + a.Fingerprint, Reason: h.Why, Detail: detail(map[string]any{"labels": a.Labels, "status": a.Status})})
 		})
 	}
@@ -256,16 +259,18 @@ func (c *Cases) alert(ctx context.Context, text json.RawMessage) (Heard, error) 
 	if a.Status == resolved {
 		t.Ended = resolved
 	}
-	h.Result = string(unchanged)
-	if err := c.once(ctx, a, func(tx *store.Tx) error {
+	err = c.db.Write(ctx, func(tx *store.Tx) error {
+		news, err := c.news(ctx, tx, a)
+		if err != nil {
+			return err
+		}
+		if !news { // one that goes on is said to be of its case each time
+			h.Result = string(unchanged)
+			h.CaseID, _, err = sourceOf(ctx, tx, t)
+			return err
+		}
 		k, how, err := c.join(ctx, tx, t)
 		h.Result, h.CaseID = string(how), k.ID
-		return err
-	}); err != nil || h.CaseID != "" {
-		return h, err
-	}
-	err = c.db.Read(ctx, func(tx *store.Tx) (err error) { // one that goes on is said to be of its case each time
-		h.CaseID, _, err = sourceOf(ctx, tx, t)
 		return err
 	})
 	return h, err
@@ -320,19 +325,15 @@ func (a alert) words() string {
 	return "an alert of the dashboards"
 }
 
-// once runs fn where this change of an alert was not heard of before. Grafana repeats what goes on.
-func (c *Cases) once(ctx context.Context, a alert, fn func(tx *store.Tx) error) error {
-	return c.db.Write(ctx, func(tx *store.Tx) error {
-		res, err := tx.ExecContext(ctx, `INSERT INTO case_alerts (fingerprint, starts_ms, status, at_ms) VALUES ($1, $2, $3, $4)
-			ON CONFLICT (fingerprint, starts_ms, status) DO NOTHING`, a.Fingerprint, a.StartsAt.UnixMilli(), a.Status, c.db.Now().UnixMilli())
-		if err != nil {
-			return fmt.Errorf("take an alert: %w", err)
-		}
-		if n, err := res.RowsAffected(); err != nil || n == 0 {
-			return err
-		}
-		return fn(tx)
-	})
+// news notes a change of an alert, and reports whether it was not heard of before. Grafana repeats what goes on.
+func (c *Cases) news(ctx context.Context, tx *store.Tx, a alert) (bool, error) {
+	res, err := tx.ExecContext(ctx, `INSERT INTO case_alerts (fingerprint, starts_ms, status, at_ms) VALUES ($1, $2, $3, $4)
+		ON CONFLICT (fingerprint, starts_ms, status) DO NOTHING`, a.Fingerprint, a.StartsAt.UnixMilli(), a.Status, c.db.Now().UnixMilli())
+	if err != nil {
+		return false, fmt.Errorf("take an alert: %w", err)
+	}
+	n, err := res.RowsAffected()
+	return n > 0, err
 }
 
 // refuse notes an alert that cannot be taken.

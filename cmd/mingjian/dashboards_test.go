@@ -67,13 +67,7 @@ func TestDashboardsCheckIsGreenOnTheDemo(t *testing.T) {
 		t.Fatalf("%d queries are told, %v", len(told), err)
 	}
 	s.stop() // while the demo plays
-	if err := <-s.done; err != nil {
-		t.Fatalf("stopped: %v\n%s", err, s.log)
-	}
-	s.done <- nil
-	if left := running(s.data); len(left) > 0 {
-		t.Fatalf("left running: %v", left)
-	}
+	s.ended()
 }
 
 // Building twice writes once, and takes away what is no longer built.

@@ -108,11 +108,5 @@ func TestDemoFindsExactlyWhatWasPlanted(t *testing.T) {
 // A system stops by itself when told to, and leaves nothing running.
 func TestUpStopsByItself(t *testing.T) {
 	s := up(t, filepath.Join(t.TempDir(), "data"), "--exit-after", "3s")
-	if err := <-s.done; err != nil {
-		t.Fatalf("up --exit-after: %v\n%s", err, s.log)
-	}
-	s.done <- nil
-	if left := running(s.data); len(left) > 0 {
-		t.Fatalf("left running: %v", left)
-	}
+	s.ended()
 }

@@ -106,6 +106,19 @@ func (s *system) stop() {
 	s.done <- <-s.done
 }
 
+// ended waits until the system has stopped, which it must have done in order, and left nothing running.
+func (s *system) ended() {
+	s.t.Helper()
+	err := <-s.done
+	s.done <- err
+	if err != nil {
+		s.t.Fatalf("up: %v\n%s", err, s.log)
+	}
+	if left := running(s.data); len(left) > 0 {
+		s.t.Fatalf("left running: %v", left)
+	}
+}
+
 // kill ends up itself as a power cut would.
 func (s *system) kill() {
 	s.cmd.Process.Kill()

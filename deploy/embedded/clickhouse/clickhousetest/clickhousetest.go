@@ -136,13 +136,17 @@ var idle struct {
 // stopped, and its store deleted, when the test ends.
 func Start(tb testing.TB) *Server {
 	tb.Helper()
-	s := &Server{
-		User: "mingjian", Password: password, Reader: "reader", ReaderPassword: readerPassword,
-		Addr: "127.0.0.1:0", tb: tb, data: tb.TempDir(),
-	}
+	s := newServer(tb, tb.TempDir())
 	s.start()
 	tb.Cleanup(s.stop)
 	return s
+}
+
+func newServer(tb testing.TB, data string) *Server {
+	return &Server{
+		User: "mingjian", Password: password, Reader: "reader", ReaderPassword: readerPassword,
+		Addr: "127.0.0.1:0", tb: tb, data: data,
+	}
 }
 
 // Lend gives a server that tests of this process may have used before. Tables
@@ -166,10 +170,7 @@ func Lend(tb testing.TB) *Server {
 	if err != nil {
 		tb.Fatalf("clickhousetest: %v", err)
 	}
-	s = &Server{
-		User: "mingjian", Password: password, Reader: "reader", ReaderPassword: readerPassword,
-		Addr: "127.0.0.1:0", tb: tb, data: data,
-	}
+	s = newServer(tb, data)
 	tb.Cleanup(s.giveBack)
 	s.start()
 	return s
