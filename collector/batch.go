@@ -25,8 +25,8 @@ import (
 // the batch has its snapshot in the first and its findings in the second: if a crash comes between,
 // the batch is done again, the snapshot is found to know more than the findings do, and these are
 // written and published then; where they were written too, and only the seal was not, they are written
-// again under the next. A session that only let time pass has its snapshot behind the seal: if a crash
-// comes before, the deadline fires again.
+// again under the next. A session that only let time pass has its snapshot behind the seal, with the next batch: if
+// a crash comes before, the deadline fires again.
 type batch struct {
 	w        *worker
 	number   int64 // counts from 1
@@ -37,8 +37,9 @@ type batch struct {
 
 	rejects  []warehouse.Reject
 	findings []warehouse.Finding
-	sessions []*conversation     // every one that the batch touched or let time pass for
-	passed   []warehouse.Session // the snapshots of sessions that only let time pass
+	sessions []*conversation // those that the batch touched; until conclude also those that it let time pass for
+	leaves   carried         // to the next batch
+	brings   carried         // of the batch before
 
 	// What is taken away from under the tenant that a session had before.
 	goneInteractions []warehouse.Interaction

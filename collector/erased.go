@@ -2,6 +2,7 @@ package collector
 
 import (
 	"context"
+	"slices"
 
 	"mingjian/collector/event"
 	"mingjian/collector/inspect"
@@ -36,6 +37,11 @@ func (w *worker) heed(ctx context.Context) error {
 	for _, o := range erased {
 		w.erased[sessionOf{o.Tenant, o.Session}] = true
 		w.memory.forget(o.Session)
+	}
+	if len(erased) > 0 {
+		w.carried.rows = slices.DeleteFunc(w.carried.rows, func(s warehouse.Session) bool {
+			return !s.Erased && w.erased[sessionOf{s.Tenant, s.SessionID}]
+		})
 	}
 	w.erasures = count
 	return nil

@@ -114,8 +114,12 @@ func TestErasedSessionsStayErased(t *testing.T) {
 	clock.Store(noon.Add(100 * time.Hour).UnixMilli())
 	r.atRest()
 	silent("after a day")
-	r.stop()
 	var flagged uint64
+	k.ask("SELECT count() FROM sessions FINAL WHERE pending", &flagged)
+	if flagged != 0 {
+		t.Errorf("%d sessions wait for something after a day", flagged)
+	}
+	r.stop()
 	k.ask("SELECT count() FROM interactions FINAL WHERE has(flags, 'erased') AND session_id != 'hers' AND original_enc = '' AND length(leaf) = 32", &flagged)
 	if want := uint64(len(closed.out) + len(open.out) + 6); flagged != want {
 		t.Errorf("%d events are left, want %d", flagged, want)

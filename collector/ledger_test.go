@@ -88,7 +88,7 @@ func (l *ledger) Write(_ context.Context, b *warehouse.Batch) error {
 	for _, v := range b.Versions {
 		l.versions[versionKey{v.Seal, v.Ordinal}] = v
 	}
-	for _, r := range slices.Concat(b.Sessions, b.Passed) {
+	for _, r := range b.Sessions {
 		k := [2]string{r.SessionID, r.Tenant}
 		if old, ok := l.sessions[k]; !ok || r.Version >= old.Version {
 			l.sessions[k] = r
@@ -283,9 +283,9 @@ func (m *mortal) Write(ctx context.Context, b *warehouse.Batch) error {
 		return m.ledger.Write(ctx, b)
 	}
 	for _, part := range []*warehouse.Batch{
-		{Interactions: b.Interactions}, {Rejects: b.Rejects}, {Versions: b.Versions}, {Findings: b.Findings}, {Sessions: b.Sessions}, {Seal: b.Seal}, {Passed: b.Passed},
+		{Interactions: b.Interactions}, {Rejects: b.Rejects}, {Versions: b.Versions}, {Findings: b.Findings}, {Sessions: b.Sessions}, {Seal: b.Seal},
 	} {
-		if len(part.Interactions)+len(part.Rejects)+len(part.Versions)+len(part.Findings)+len(part.Sessions)+len(part.Passed) == 0 && part.Seal == nil {
+		if len(part.Interactions)+len(part.Rejects)+len(part.Versions)+len(part.Findings)+len(part.Sessions) == 0 && part.Seal == nil {
 			continue
 		}
 		if err := m.step(ctx, part); err != nil {

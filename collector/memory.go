@@ -166,11 +166,11 @@ func (m *memory) postpone(k key, due policies.Millis) {
 	}
 }
 
-// settle stops watching the sessions of a batch that is in the record and that need it no more. Those that a later
-// batch has in hand are that one's.
-func (m *memory) settle(b *batch) error {
-	for _, c := range b.sessions {
-		if m.awake[c.key] != c || max(c.touched, c.dirty) != b.number || c.pending() {
+// settle stops watching sessions of a batch whose snapshots are in the record and that need it no more. Those that a
+// later batch has in hand are that one's.
+func (m *memory) settle(batch int64, sessions []*conversation) error {
+	for _, c := range sessions {
+		if m.awake[c.key] != c || max(c.touched, c.dirty) != batch || c.pending() {
 			continue
 		}
 		if c.erased == nil { // that is rare, and more than a shelf keeps

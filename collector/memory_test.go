@@ -164,7 +164,7 @@ func TestMemoryKeepsWhatItIsGiven(t *testing.T) {
 			if err := m.rest(b.sessions, rapid.IntRange(0, 10).Draw(t, "keep")); err != nil {
 				t.Fatal(err)
 			}
-			if err := m.settle(b); err != nil {
+			if err := m.settle(number, b.sessions); err != nil {
 				t.Fatal(err)
 			}
 			if m.len() != len(want) {

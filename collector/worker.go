@@ -62,6 +62,7 @@ type worker struct {
 	counted  int64     // sessions, by inHand
 	batches  int64     // begun
 	flight   *flight   // the batch that is being written; nil: none is
+	carried  carried   // what the newest batch in the record leaves to the next
 	commit   time.Time // of the last offset commit
 	month    month
 
@@ -124,14 +125,7 @@ func (w *worker) work(ctx, finish context.Context) error {
 		return err
 	}
 	if len(w.memory.owed) > 0 {
-		b, err := w.begin(finish, run{first: w.next, next: w.next})
-		if err == nil {
-			err = b.conclude()
-		}
-		if err == nil {
-			err = w.launch(finish, b)
-		}
-		if err != nil {
+		if err := w.follow(finish); err != nil {
 			return err
 		}
 	}
@@ -145,10 +139,10 @@ func (w *worker) work(ctx, finish context.Context) error {
 		case !r.empty():
 			b, err = w.check(finish, r)
 		case ctx.Err() != nil:
-			return w.land()
+			return w.landWhole(finish)
 		case w.flight.flies(): // there may be more to read before it lands
 		case w.quiet.IsZero() || time.Since(w.quiet) < w.Quiet:
-			err = w.land()
+			err = w.landWhole(finish)
 		default:
 			if err = w.land(); err == nil {
 				b, err = w.letTimePass(finish)
@@ -193,7 +187,7 @@ func (w *worker) takeOver(ctx context.Context) error {
 		if err := w.loadOpen(ctx, m); err != nil {
 			return err
 		}
-		w.memory, w.held, w.end, w.quiet = m, nil, end, time.Time{}
+		w.memory, w.held, w.end, w.quiet, w.carried = m, nil, end, time.Time{}, carried{}
 		w.erasures = erasures
 		// A group that was deleted counts its generations from 1 again, and ours must still be the
 		// higher one.

@@ -38,7 +38,6 @@ type Batch struct {
 	Sessions     []Session
 	Policies     *Policies // a revision that comes into use
 	Seal         *Seal
-	Passed       []Session // that only let time pass: written behind the seal
 }
 
 // Reader is what the collector needs in order to go on where another stopped.

@@ -14,10 +14,9 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// Write implements Writer. Each kind of row is one insert; what a later insert refers to is
-// durable before it begins, and behind the seal come only sessions that let time pass. Writing the
-// same rows again is harmless: they have the same keys. Batches that are written at the same moment
-// are written together.
+// Write implements Writer. Each kind of row is one insert; what a later insert refers to is durable before it begins, and
+// the seal is last. Writing the same rows again is harmless: they have the same keys. Batches that are written at the
+// same moment are written together.
 func (s *Store) Write(ctx context.Context, b *Batch) error {
 	return s.together.write(ctx, b, s.write)
 }
@@ -47,10 +46,7 @@ func (s *Store) write(ctx context.Context, all []*Batch) error {
 	if err := group.Wait(); err != nil {
 		return err
 	}
-	if err := insert(ctx, s, seals, of(all, func(b *Batch) []Seal { return orNone(b.Seal) })...); err != nil {
-		return err
-	}
-	return insert(ctx, s, sessions, of(all, func(b *Batch) []Session { return b.Passed })...)
+	return insert(ctx, s, seals, of(all, func(b *Batch) []Seal { return orNone(b.Seal) })...)
 }
 
 // of picks one kind of row of each batch.
