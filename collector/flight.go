@@ -69,12 +69,7 @@ func (w *worker) land() error {
 	if err := w.memory.settle(f.batch.number, f.batch.sessions); err != nil {
 		return err
 	}
-	if w.carried = f.batch.leaves; len(w.carried.rows) == 0 { // it has none, or wrote them by itself
-		if err := w.memory.settle(w.carried.batch, w.carried.sessions); err != nil {
-			return err
-		}
-		w.carried = carried{}
-	}
+	w.carried = f.batch.leaves
 	if s := f.batch.sealed; s != nil {
 		w.seal, w.position = *s, f.batch.run.next
 		w.hint()
@@ -114,13 +109,13 @@ func (w *worker) follow(ctx context.Context) error {
 // landWhole is land, and has in the record what the batch leaves too: no other is to be
 // expected soon. That asks for keys and rules as any batch does, and so waits for them where they are away.
 func (w *worker) landWhole(ctx context.Context) error {
-	err := w.land()
-	if err == nil && len(w.carried.sessions) > 0 {
-		if err = w.follow(ctx); err == nil {
-			err = w.land()
-		}
+	if err := w.land(); err != nil || len(w.carried.sessions) == 0 {
+		return err
 	}
-	return err
+	if err := w.follow(ctx); err != nil {
+		return err
+	}
+	return w.land()
 }
 
 // conclude makes the snapshots, after which the sessions belong to the next batch, and takes along the
@@ -145,18 +140,20 @@ func (b *batch) conclude() error {
 			b.leaves.sessions, b.leaves.rows = append(b.leaves.sessions, c), append(b.leaves.rows, row)
 		}
 	}
-	b.watched = w.memory.len()
-	for _, c := range b.sessions {
-		if c.touched == b.number && !c.pending() {
-			b.watched--
-		}
-	}
 	clear(b.items) // nobody needs what was read while it is being written, and it is most of the batch
 	b.run.messages = nil
 	b.findings, w.memory.owed = append(w.memory.owed, b.findings...), nil
-	err := w.memory.rest(b.sessions, w.keepWarm)
+	if err := w.memory.rest(b.sessions, w.keepWarm); err != nil {
+		return err
+	}
 	b.sessions = slices.DeleteFunc(b.sessions, func(c *conversation) bool { return c.touched != b.number })
-	return err
+	b.watched = w.memory.len()
+	for _, c := range b.sessions {
+		if !c.pending() {
+			b.watched--
+		}
+	}
+	return nil
 }
 
 // write puts the batch into the record and publishes it, for as long as it takes. It runs beside the check
@@ -203,7 +200,7 @@ func (b *batch) write(ctx context.Context) error {
 		if err := w.store(ctx, "write sessions", &warehouse.Batch{Sessions: b.leaves.rows}); err != nil {
 			return err
 		}
-		b.leaves.rows = nil
+		b.sessions, b.leaves = append(b.sessions, b.leaves.sessions...), carried{}
 	}
 	if after.Seal != nil {
 		b.sealed = after.Seal

@@ -77,12 +77,7 @@ func TestADeadlinesSnapshotComesWithTheNextBatch(t *testing.T) {
 			s.produce(append(waiting(t, "w", noon).out, tick(t, 2*time.Minute))...)
 			s.produce(next...)
 			ends := s.ends()
-			eventually(t, func() string {
-				if p := r.health.Report().Partitions; len(p) == 0 || p[0].End < ends[0] {
-					return fmt.Sprintf("not read up to %d: %+v", ends[0], p)
-				}
-				return ""
-			})
+			r.hasRead(ends[0])
 			close(more)
 			eventually(t, func() string {
 				if n := len(store.with("w")); n < 4 {

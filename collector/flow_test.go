@@ -385,18 +385,9 @@ func TestStoppingWritesWhatIsInHand(t *testing.T) {
 	o := s.options(store)
 	o.Batch.Wait = time.Hour // nothing but the stop ends the batch
 	r := s.start(o)
-	read := func(end int64) {
-		t.Helper()
-		eventually(t, func() string {
-			if p := r.health.Report().Partitions; len(p) == 0 || p[0].State != collector.Consuming || p[0].End < end {
-				return fmt.Sprintf("not read up to %d: %+v", end, p)
-			}
-			return ""
-		})
-	}
-	read(8) // where the log ended when the partition was taken over
+	r.hasRead(8) // where the log ended when the partition was taken over
 	s.produce(sorry(t, "b", "CN").out...)
-	read(16)
+	r.hasRead(16)
 	r.stop()
 	if n := len(store.interactions); n != 16 {
 		t.Errorf("%d interactions, want 16", n)

@@ -204,6 +204,17 @@ func sealed(ends map[int]int64, all ...*running) string {
 	return ""
 }
 
+// hasRead waits until the first of its partitions is read up to an offset.
+func (r *running) hasRead(end int64) {
+	r.t.Helper()
+	eventually(r.t, func() string {
+		if p := r.health.Report().Partitions; len(p) == 0 || p[0].State != collector.Consuming || p[0].End < end {
+			return fmt.Sprintf("not read up to %d: %+v", end, p)
+		}
+		return ""
+	})
+}
+
 // atRest waits until everything is sealed and no session can go on without an event.
 func (r *running) atRest() {
 	r.t.Helper()
