@@ -59,29 +59,43 @@ func tick(t *testing.T, after time.Duration) client.Message {
 	return newTalk(t, fmt.Sprint("tick", after), noon).says(after, event.CustomerRole, "您好").out[0]
 }
 
-// A deadline's snapshot is written once its seal is: with the next batch where there is one, and else by itself.
+// A deadline's snapshot is written once its seal is: with the next batch where there is one, and else by itself, also by
+// a collector that stops.
 func TestADeadlinesSnapshotComesWithTheNextBatch(t *testing.T) {
-	for name, next := range map[string][]client.Message{"more comes": {tick(t, 2*time.Minute+time.Second)}, "nothing comes": nil} {
+	for name, tt := range map[string]struct {
+		next  []client.Message
+		stops bool
+	}{
+		"more comes": {next: []client.Message{tick(t, 2*time.Minute+time.Second)}}, "nothing comes": {}, "it stops": {stops: true},
+	} {
 		t.Run(name, func(t *testing.T) {
 			s := newStage(t, 1)
-			more := make(chan struct{})
-			read := sync.OnceFunc(func() { <-more })
+			sealing, more := make(chan struct{}), make(chan struct{})
+			read := sync.OnceFunc(func() { close(sealing); <-more })
 			store := &noted{ledger: newLedger(), hold: func(b *warehouse.Batch) {
 				if b.Seal != nil && len(b.Findings) > 0 {
 					read() // until the next is in hand, if one is to come
 				}
 			}}
 			o := s.options(store)
-			o.Quiet, o.Batch.Messages = time.Hour, 1
+			o.Quiet, o.Batch.Messages, o.Grace = time.Hour, 1, within
 			r := s.start(o)
 			s.produce(append(waiting(t, "w", noon).out, tick(t, 2*time.Minute))...)
-			s.produce(next...)
+			s.produce(tt.next...)
 			ends := s.ends()
 			r.hasRead(ends[0])
+			if tt.stops {
+				<-sealing
+				go r.stop()
+				time.Sleep(100 * time.Millisecond) // what it does then is to wait for the batch
+			}
 			close(more)
 			eventually(t, func() string {
 				if n := len(store.with("w")); n < 4 {
 					return fmt.Sprintf("%d snapshots, want one for each of three messages and one for the deadline", n)
+				}
+				if tt.stops {
+					return ""
 				}
 				return sealed(ends, r)
 			})
@@ -91,7 +105,7 @@ func TestADeadlinesSnapshotComesWithTheNextBatch(t *testing.T) {
 			place := places[len(places)-1]
 			last := store.writes[place]
 			brought := strings.Join(ids(last.Interactions), " ")
-			if want := strings.Join(sessionsOf(next), " "); brought != want || last.Seal != nil {
+			if want := strings.Join(sessionsOf(tt.next), " "); brought != want || last.Seal != nil {
 				t.Errorf("the snapshot came with interactions of %q, want %q", brought, want)
 			}
 			if !slices.ContainsFunc(store.writes[:place], func(b warehouse.Batch) bool { return b.Seal != nil && len(b.Findings) > 0 }) {
@@ -143,6 +157,45 @@ func TestASnapshotThatIsStillToBeWrittenIsErased(t *testing.T) {
 	r.stop()
 	if n := len(store.with("w")); n != before {
 		t.Errorf("%d snapshots of the session, %d before its person was erased", n, before)
+	}
+}
+
+// A session that the next batch moves to another tenant leaves nothing that stands with the one before, though that batch
+// brings a snapshot of it there.
+func TestASnapshotOfASessionThatMovesAwayDoesNotStand(t *testing.T) {
+	s := newStage(t, 1)
+	more := make(chan struct{})
+	read := sync.OnceFunc(func() { <-more })
+	store := &noted{ledger: newLedger(), hold: func(b *warehouse.Batch) {
+		if b.Seal != nil && len(b.Findings) > 0 {
+			read()
+		}
+	}}
+	o := s.options(store)
+	o.Quiet, o.Batch.Messages = time.Hour, 1
+	r := s.start(o)
+	w := newTalk(t, "w", noon).add(time.Second, event.Event{Kind: event.Message, Actor: event.Actor{Role: event.CustomerRole}, Text: "转人工",
+		Customer: &event.Customer{ID: "c-w", Jurisdiction: "CN"}}).says(2*time.Second, event.BotRole, "正在为您转接人工客服")
+	s.produce(append(slices.Clone(w.out), tick(t, 2*time.Minute))...)
+	s.produce(w.add(3*time.Minute, event.Event{Kind: event.SessionOpened, Tenant: "acme"}).out[2])
+	ends := s.ends()
+	r.hasRead(ends[0])
+	close(more)
+	eventually(t, func() string { return sealed(ends, r) })
+	r.stop()
+	store.dispositions(t)
+	for _, tenant := range []string{session.DefaultTenant, "acme"} {
+		if row, ok := store.sessions[[2]string{"w", tenant}]; !ok || row.Deleted != (tenant != "acme") {
+			t.Errorf("the session with %s: there %v, deleted %v", tenant, ok, row.Deleted)
+		}
+	}
+	for _, f := range store.findings {
+		if f.SessionID == "w" && (f.Tenant != "acme") != (f.Deleted || !f.Standing) {
+			t.Errorf("%s stands with %s: %v", f.Rule, f.Tenant, f.Standing && !f.Deleted)
+		}
+	}
+	if store.rules(true)[unreachable] != 1 {
+		t.Errorf("%v", store.rules(true))
 	}
 }
 
