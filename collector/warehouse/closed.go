@@ -104,7 +104,9 @@ func (s *Store) Closed(ctx context.Context, q ClosedQuery, each func(ClosedSessi
 			w.moment("closed >= {}", q.From)
 		}
 		w.among("session_id", ids)
-		query := "SELECT " + closedColumns + " FROM sessions FINAL" + w.clause() + " ORDER BY session_id"
+		// Rows that were replaced may meet the conditions too, but a session of which no row does need not be
+		// merged: FINAL over all sessions takes time of all of them.
+		query := "SELECT " + closedColumns + " FROM sessions FINAL PREWHERE session_id IN (SELECT session_id FROM sessions" + w.clause() + ")" + w.clause() + " ORDER BY session_id"
 		err := s.each(ctx, "read closed sessions", query, w.args, func(rows driver.Rows) error {
 			var c ClosedSession
 			if err := rows.Scan(c.targets()...); err != nil {
@@ -119,29 +121,38 @@ func (s *Store) Closed(ctx context.Context, q ClosedQuery, each func(ClosedSessi
 	return nil
 }
 
-// Reasons streams the reasons of closed sessions, ordered by tenant, session, moment and what they
-// are: critical findings about one session that stand, complaints, and reported misjudgements. Of
-// several events of a kind in a session the first one counts.
+// Reasons streams the reasons of closed sessions, those of a session one after another, ordered by
+// moment and what they are: critical findings about one session that stand, complaints, and reported
+// misjudgements. Of several events of a kind in a session the first one counts.
 func (s *Store) Reasons(ctx context.Context, q ReasonQuery, each func(Reason) error) error {
+	var suspects []string
 	for _, ids := range inParts(q.IDs) {
-		set, args := reasonSet(q, ids)
-		over := where{args: args}
+		some, err := s.suspects(ctx, q, ids)
+		if err != nil {
+			return err
+		}
+		suspects = append(suspects, some...)
+	}
+	if len(suspects) == 0 {
+		return nil
+	}
+	for _, ids := range inParts(suspects) {
+		over := where{args: []any{clickhouse.Named("ids", ids)}}
 		over.conditions = append(over.conditions, "toUnixTimestamp64Milli(closed) > 0")
 		over.equal("tenant", q.Tenant)
 		over.moment("closed >= {}", q.From)
 		over.moment("closed < {}", q.To)
 
-		query := fmt.Sprintf(`WITH reasons AS (
+		query := fmt.Sprintf(`SELECT s.tenant, s.session_id, s.business_line, s.channel, s.bot_version, s.jurisdiction, s.closed, s.recorded_at, r.what, r.is_rule, r.at, r.written
+FROM (
 	SELECT toString(tenant) AS r_tenant, session_id AS r_session, toString(rule) AS what, true AS is_rule, at, recorded_at AS written
-	FROM findings FINAL PREWHERE session_id IN %[1]s WHERE standing AND severity = 'critical' AND level = 'session'
+	FROM findings FINAL PREWHERE %[1]s WHERE standing AND %[2]s
 	UNION ALL
 	SELECT toString(tenant), session_id, toString(kind), false, min(at), min(recorded_at)
-	FROM interactions FINAL WHERE session_id IN %[1]s AND %[2]s GROUP BY tenant, session_id, kind
-)
-SELECT s.tenant, s.session_id, s.business_line, s.channel, s.bot_version, s.jurisdiction, s.closed, s.recorded_at, r.what, r.is_rule, r.at, r.written
-FROM reasons AS r INNER JOIN (SELECT %[3]s FROM sessions FINAL PREWHERE session_id IN (SELECT r_session FROM reasons)%[4]s) AS s
+	FROM interactions FINAL PREWHERE %[1]s WHERE %[3]s GROUP BY tenant, session_id, kind
+) AS r INNER JOIN (SELECT %[4]s FROM sessions FINAL PREWHERE %[1]s%[5]s) AS s
   ON r.r_tenant = s.tenant AND r.r_session = s.session_id
-ORDER BY s.tenant, s.session_id, r.at, r.what`, set, reasonKinds, closedColumns, over.clause())
+ORDER BY s.tenant, s.session_id, r.at, r.what`, "session_id IN {ids:Array(String)}", reasonFindings, reasonKinds, closedColumns, over.clause())
 		err := s.each(ctx, "read why sessions must be reviewed", query, over.args, func(rows driver.Rows) error {
 			var r Reason
 			if err := rows.Scan(append(r.targets(), &r.What, &r.Rule, &r.At, &r.Known)...); err != nil {
@@ -159,7 +170,27 @@ ORDER BY s.tenant, s.session_id, r.at, r.what`, set, reasonKinds, closedColumns,
 	return nil
 }
 
-const reasonKinds = "kind IN ('complaint.filed', 'misjudgement.reported')"
+// suspects are the sessions of which some row, replaced ones among them, could be a reason. They are
+// few, and the others are spared FINAL.
+func (s *Store) suspects(ctx context.Context, q ReasonQuery, ids []string) ([]string, error) {
+	set, args := reasonSet(q, ids)
+	query := fmt.Sprintf(`SELECT session_id FROM findings WHERE session_id IN %[1]s AND %[2]s
+UNION DISTINCT SELECT session_id FROM interactions WHERE session_id IN %[1]s AND %[3]s`, set, reasonFindings, reasonKinds)
+	var out []string
+	err := s.each(ctx, "look for sessions that must be reviewed", query, args, func(rows driver.Rows) error {
+		var id string
+		err := rows.Scan(&id)
+		out = append(out, id)
+		return err
+	})
+	return out, err
+}
+
+// What a reason can be, a finding or an event.
+const (
+	reasonFindings = "severity = 'critical' AND level = 'session'"
+	reasonKinds    = "kind IN ('complaint.filed', 'misjudgement.reported')"
+)
 
 // reasonSet is the ids of the sessions that a query of reasons looks at, as an expression for IN. The
 // ids come first and by themselves because they lead the tables' keys.
@@ -181,7 +212,7 @@ func reasonSet(q ReasonQuery, ids []string) (set string, args []any) {
 	})}
 	if q.Since != 0 { // a reason may be newer than its session's row
 		parts = append(parts,
-			written("findings", "severity = 'critical'", func(*where) {}),
+			written("findings", reasonFindings, func(*where) {}),
 			written("interactions", reasonKinds, func(*where) {}))
 	}
 	return "(" + strings.Join(parts, " UNION DISTINCT ") + ")", args
