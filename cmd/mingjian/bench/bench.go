@@ -164,7 +164,7 @@ func (b *bench) sustained(ctx context.Context) error {
 		return err
 	}
 	began := time.Now()
-	w := &watch{conn: b.system.conn}
+	w := &watch{system: b.system}
 	produced, ended, err := b.through(ctx, w, p, s, pace{count: b.Count, until: b.Duration, lead: b.Lead})
 	if err != nil {
 		return err
@@ -188,8 +188,7 @@ func (b *bench) sustained(ctx context.Context) error {
 	return b.system.rest()
 }
 
-// lookEvery is how often the record is looked at where only the end counts. A look takes the engine some milliseconds,
-// a twentieth of a core where there were ten a second.
+// lookEvery is how often a table is counted, and the engine asked what it does. That takes it some milliseconds.
 const lookEvery = 250 * time.Millisecond
 
 // through produces a stream and waits until all of it is sealed; it returns how much, and when the
@@ -202,7 +201,7 @@ func (b *bench) through(ctx context.Context, w *watch, p *producer, s *stream, h
 	how.behind = func() int64 { return w.total.Load() - before }
 	group, working := errgroup.WithContext(ctx)
 	looking, enough := context.WithCancel(working)
-	group.Go(func() error { return w.follow(looking, lookEvery, nil) })
+	group.Go(func() error { return w.follow(looking, nil) })
 	group.Go(func() error {
 		defer enough()
 		if n, err = p.send(working, s, how); err != nil {

@@ -11,14 +11,9 @@ import (
 	"mingjian/collector"
 )
 
-// askEvery is how often the record is asked while latency is measured. Half of it is in every latency
-// on average. Every 50 ms took a third of what the engine did meanwhile.
-const askEvery = 100 * time.Millisecond
-
 // Latency is how long it takes from the moment at which an interaction was due to be produced until a
 // query first finds it sealed, over all interactions. What an interaction brings about is queryable
-// before its seal is, so findings are not later than that. The seal itself may be seen a moment before it is
-// on the disk.
+// before its seal is, so findings are not later than that.
 type Latency struct {
 	P50  float64 `json:"p50"` // milliseconds
 	P99  float64 `json:"p99"`
@@ -38,6 +33,9 @@ func (b *bench) latency(ctx context.Context) error {
 	if rate == 0 {
 		rate = b.result.Rate / 2
 	}
+	if err := b.system.settle(ctx); err != nil {
+		return err
+	}
 	if _, err := b.system.collect(ctx, b.profile("latency")); err != nil {
 		return err
 	}
@@ -50,13 +48,13 @@ func (b *bench) latency(ctx context.Context) error {
 	p := newProducer(b.system.endpoints.Kafka, collector.InteractionsTopic)
 	defer p.close()
 	p.noting = true
-	w := &watch{conn: b.system.conn}
+	w := &watch{system: b.system}
 	var all []float64
 	following, stop := context.WithCancel(ctx)
 	defer stop()
 	group, following := errgroup.WithContext(following)
 	group.Go(func() error {
-		return w.follow(following, askEvery, func(at time.Time) {
+		return w.follow(following, func(at time.Time) {
 			for partition := range b.Partitions {
 				for _, m := range p.reached(partition, w.at(partition)) {
 					all = append(all, float64(at.Sub(m.at).Microseconds())/1000)
@@ -77,7 +75,7 @@ func (b *bench) latency(ctx context.Context) error {
 		if _, err = b.awaited(following, w, p.target()); err != nil {
 			return err
 		}
-		return sleep(following, 2*askEvery) // for the look that sees the last seal take its messages out
+		return sleep(following, 2*askEvery) // for the look that saw the last seal takes its messages out
 	})
 	if err := group.Wait(); err != nil {
 		return err

@@ -2,9 +2,7 @@ package bench
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
-	"net/http"
 	"time"
 
 	"mingjian/collector"
@@ -45,7 +43,7 @@ func (b *bench) opened(ctx context.Context) error {
 	p := newProducer(b.system.endpoints.Kafka, collector.InteractionsTopic)
 	defer p.close()
 	b.say("opening %d sessions", b.Open)
-	w := &watch{conn: b.system.conn}
+	w := &watch{system: b.system}
 	began := time.Now()
 	produced, ended, err := b.through(ctx, w, p, s, pace{count: n, lead: b.Lead})
 	if err != nil {
@@ -85,21 +83,9 @@ func (b *bench) opened(ctx context.Context) error {
 
 // remembered asks the collector how many sessions it has in memory.
 func (s *system) remembered(ctx context.Context) (n int, err error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, s.ready, nil)
-	if err != nil {
-		return 0, err
-	}
-	res, err := http.DefaultClient.Do(req)
-	if err != nil {
-		return 0, fmt.Errorf("ask the collector: %w", err)
-	}
-	defer res.Body.Close()
-	var report collector.Report
-	if err := json.NewDecoder(res.Body).Decode(&report); err != nil {
-		return 0, fmt.Errorf("ask the collector: %w", err)
-	}
+	report, err := s.report(ctx)
 	for _, p := range report.Partitions {
 		n += p.Sessions
 	}
-	return n, nil
+	return n, err
 }

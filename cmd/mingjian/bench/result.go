@@ -76,15 +76,19 @@ func round(x float64, decimals int) float64 {
 // from its first rows to nine tenths of all. Those of short runs are rough: a reader's first rows may be
 // most of them.
 type CatchUp struct {
-	Collector   float64 `json:"collector"`
-	Copy        float64 `json:"copy"`
-	EngineTable float64 `json:"engine_table"` // the engine's own Kafka table with a materialized view
+	Collector float64 `json:"collector"`
+	Copy      float64 `json:"copy"`
+	// The engine's own Kafka table with a materialized view: with one consumer, as it has where nothing is said, and
+	// with one for each partition.
+	EngineTable    float64 `json:"engine_table"`
+	EngineParallel float64 `json:"engine_table_parallel"`
 
 	// CPU is what broker, engine and reader used together meanwhile, in seconds for a million. Where the
 	// machine does other things besides, it tells more than the rates.
 	CPU struct {
-		Collector   float64 `json:"collector"`
-		Copy        float64 `json:"copy"`
-		EngineTable float64 `json:"engine_table"`
+		Collector      float64 `json:"collector"`
+		Copy           float64 `json:"copy"`
+		EngineTable    float64 `json:"engine_table"`
+		EngineParallel float64 `json:"engine_table_parallel"`
 	} `json:"cpu_seconds_per_million"`
 }

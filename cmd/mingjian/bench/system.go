@@ -2,6 +2,7 @@ package bench
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -169,17 +170,57 @@ func (s *system) collect(ctx context.Context, profile string) (time.Duration, er
 }
 
 func (s *system) isReady(ctx context.Context) bool {
+	report, err := s.report(ctx)
+	return err == nil && report.Ready
+}
+
+// report asks the collector what it is doing.
+func (s *system) report(ctx context.Context) (report collector.Report, err error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, s.ready, nil)
 	if err != nil {
-		return false
+		return report, err
 	}
 	res, err := http.DefaultClient.Do(req)
 	if err != nil {
-		return false
+		return report, fmt.Errorf("ask the collector: %w", err)
 	}
 	defer res.Body.Close()
-	return res.StatusCode == http.StatusOK
+	if err := json.NewDecoder(res.Body).Decode(&report); err != nil {
+		return report, fmt.Errorf("ask the collector: %w", err)
+	}
+	return report, nil
 }
+
+// sealed asks the collector how far it has sealed its partitions, all together.
+func (s *system) sealed(ctx context.Context) (n int64, err error) {
+	report, err := s.report(ctx)
+	for _, p := range report.Partitions {
+		n += p.Position
+	}
+	return n, err
+}
+
+// settle waits until the engine has merged what there is to merge, so that what is measured next is measured
+// alone. It waits for settleMost and no longer, since nothing comes out wrong with it.
+func (s *system) settle(ctx context.Context) error {
+	began := time.Now()
+	for idle := 0; idle < 2 && time.Since(began) < settleMost; idle++ {
+		var merges uint64
+		if err := s.conn.QueryRow(ctx, "SELECT count() FROM system.merges").Scan(&merges); err != nil {
+			return fmt.Errorf("ask for merges: %w", err)
+		}
+		if merges > 0 {
+			idle = -1
+		}
+		if err := sleep(ctx, lookEvery); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// settleMost is some times what merges take after a run of a million interactions.
+const settleMost = time.Minute
 
 // rest stops the collector in order.
 func (s *system) rest() error {

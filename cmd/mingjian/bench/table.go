@@ -26,8 +26,10 @@ func (r Result) Table(out io.Writer) error {
 	row("rate", "%.0f/s, from the first one produced to the last one sealed", r.Rate)
 	row("plain copy", "%.0f/s; the rate is %.0f %% of it", r.CopyRate, 100*r.OfCopy)
 	row("naive whole", "%.0f/s with one OPA query of all packs for each, through JSON; the rate is %.1f times that", r.NaiveRate, r.OfNaive)
-	row("catching up", "collector %s, copy %s, the engine's own table %s", perSecond(r.CatchUp.Collector), perSecond(r.CatchUp.Copy), perSecond(r.CatchUp.EngineTable))
-	row("", "CPU s per million of the same, with what broker and engine use for it: %.1f, %.1f, %.1f", r.CatchUp.CPU.Collector, r.CatchUp.CPU.Copy, r.CatchUp.CPU.EngineTable)
+	c, cpu := r.CatchUp, r.CatchUp.CPU
+	row("catching up", "collector %s, copy %s, the engine's own table %s and with a consumer for each partition %s",
+		perSecond(c.Collector), perSecond(c.Copy), perSecond(c.EngineTable), perSecond(c.EngineParallel))
+	row("", "CPU s per million of the same, with what broker and engine use for it: %.1f, %.1f, %.1f, %.1f", cpu.Collector, cpu.Copy, cpu.EngineTable, cpu.EngineParallel)
 	if l := r.Latency; l != nil {
 		row("latency", "p50 %.0f ms, p99 %.0f ms, p99.9 %.0f ms at %.0f/s, from when it was due until a query finds it", l.P50, l.P99, l.P999, l.Held)
 	}

@@ -3,6 +3,7 @@ package bench
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"strconv"
@@ -81,6 +82,9 @@ func (b *bench) reader(ctx context.Context, out *io.PipeWriter, topic, table str
 
 // plainCopy starts the copy as a process of its own and waits until it is about to read.
 func (b *bench) plainCopy(ctx context.Context, topic, table string) (*child, error) {
+	if err := b.system.settle(ctx); err != nil {
+		return nil, err
+	}
 	read, write := io.Pipe()
 	c, err := b.reader(ctx, write, topic, table)
 	if err != nil {
@@ -208,16 +212,16 @@ func (b *bench) catchUp(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("plain copy: %w", err)
 	}
-	b.say("letting the engine's own Kafka table read it")
-	if err := b.ownTable(ctx); err != nil {
+	to := &b.result.CatchUp
+	if to.EngineTable, to.CPU.EngineTable, err = b.ownTable(ctx, 1); err != nil {
 		return err
 	}
-	b.result.CatchUp.EngineTable, b.result.CatchUp.CPU.EngineTable, err = b.grows(ctx, engineTable)
-	if err != nil {
+	if to.EngineParallel, to.CPU.EngineParallel, err = b.ownTable(ctx, b.Partitions); err != nil {
 		return err
 	}
-	b.say("catching up: collector %s, copy %s, engine's own table %s", perSecond(b.result.CatchUp.Collector), perSecond(b.result.CatchUp.Copy), perSecond(b.result.CatchUp.EngineTable))
-	return b.run(ctx, "DROP TABLE "+yard+".view SYNC", "DROP TABLE "+yard+".queue SYNC")
+	b.say("catching up: collector %s, copy %s, engine's own table %s and with a consumer for each partition %s",
+		perSecond(to.Collector), perSecond(to.Copy), perSecond(to.EngineTable), perSecond(to.EngineParallel))
+	return nil
 }
 
 // grows gives the rate at which a table fills, from its first rows to most of those that come, and the
@@ -275,7 +279,10 @@ func (b *bench) collectorCatchesUp(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	w := &watch{conn: b.system.conn}
+	if err := b.system.settle(ctx); err != nil {
+		return err
+	}
+	w := &watch{system: b.system}
 	if _, err := w.look(ctx); err != nil {
 		return err
 	}
@@ -293,7 +300,7 @@ func (b *bench) collectorCatchesUp(ctx context.Context) error {
 	defer stop()
 	group, following := errgroup.WithContext(following)
 	group.Go(func() error {
-		return w.follow(following, lookEvery/2, func(time.Time) { g.enough(w.total.Load()-before, n) })
+		return w.follow(following, func(time.Time) { g.enough(w.total.Load()-before, n) })
 	})
 	group.Go(func() error {
 		defer stop()
@@ -308,15 +315,20 @@ func (b *bench) collectorCatchesUp(ctx context.Context) error {
 	return err
 }
 
-// ownTable has the engine read the copy's topic itself. Every consumer has a thread, so that
-// partitions go in side by side as with the others.
-func (b *bench) ownTable(ctx context.Context) error {
+// ownTable has the engine read the copy's topic itself, with so many consumers, of which each has a thread, and
+// gives what grows gives. One is what it takes where nothing is said; more let partitions go in side by side.
+func (b *bench) ownTable(ctx context.Context, consumers int) (rate, cpu float64, err error) {
+	if err := b.system.settle(ctx); err != nil {
+		return 0, 0, err
+	}
+	b.say("letting the engine's own Kafka table read it, consumers: %d", consumers)
 	// By default the engine takes no more consumers than there are cores.
 	ctx = clickhouse.Context(ctx, clickhouse.WithSettings(clickhouse.Settings{"kafka_disable_num_consumers_limit": 1}))
-	return b.run(ctx,
+	err = b.run(ctx,
+		"TRUNCATE TABLE "+engineTable,
 		`CREATE TABLE `+yard+`.queue (raw String) ENGINE = Kafka SETTINGS kafka_broker_list = '`+b.system.endpoints.Kafka+`',
-			kafka_topic_list = '`+copied+`', kafka_group_name = 'mingjian.bench', kafka_format = 'JSONAsString',
-			kafka_num_consumers = `+strconv.Itoa(b.Partitions)+`, kafka_thread_per_consumer = 1,
+			kafka_topic_list = '`+copied+`', kafka_group_name = 'mingjian.bench.`+strconv.Itoa(consumers)+`', kafka_format = 'JSONAsString',
+			kafka_num_consumers = `+strconv.Itoa(consumers)+`, kafka_thread_per_consumer = 1,
 			kafka_max_block_size = `+strconv.Itoa(copyRows)+`, kafka_flush_interval_ms = 1000`,
 		`CREATE MATERIALIZED VIEW `+yard+`.view TO `+engineTable+` AS
 			WITH JSONExtract(raw, 'Tuple(event_id String, session_id String, ts Int64, kind String, tenant String, business_line String, channel String,
@@ -326,4 +338,9 @@ func (b *bench) ownTable(ctx context.Context) error {
 				e.channel AS channel, e.business_line AS business_line, e.bot.version AS bot_version, e.customer.jurisdiction AS jurisdiction,
 				e.text AS text, toInt64(length(e.text)) AS text_bytes, raw AS body, JSONExtractRaw(raw, 'labels') AS labels
 			FROM `+yard+`.queue`)
+	if err != nil {
+		return 0, 0, err
+	}
+	rate, cpu, err = b.grows(ctx, engineTable)
+	return rate, cpu, errors.Join(err, b.run(ctx, "DROP TABLE "+yard+".view SYNC", "DROP TABLE "+yard+".queue SYNC"))
 }
