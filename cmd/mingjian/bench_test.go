@@ -37,6 +37,7 @@ func TestBenchMeasuresAndAccountsForEverything(t *testing.T) {
 		"latency_ms.p50", "latency_ms.p99", "latency_ms.p999", "naive_check_us", "naive_check_applicable_us",
 		"stages_us.decode", "stages_us.redact", "stages_us.detect", "stages_us.fold", "stages_us.check", "stages_us.write",
 		"peak_rss_mb.broker", "peak_rss_mb.engine", "peak_rss_mb.collector", "cpu_seconds_per_million.collector",
+		"catch_up.cpu_seconds_per_million.engine_table", "catch_up.cpu_seconds_per_million.engine_table_parallel",
 	} {
 		if n, ok := at(path).(float64); !ok || n <= 0 {
 			t.Errorf("%s = %v", path, at(path))

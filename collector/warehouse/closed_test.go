@@ -88,12 +88,13 @@ func TestReasonsForReviewingASession(t *testing.T) {
 		return warehouse.Interaction{Tenant: tenant, SessionID: session, EventID: id, Kind: kind, At: at}
 	}
 	r.write(t, warehouse.Batch{
-		Sessions: []warehouse.Session{session("a", "s1", start+1), session("a", "s2", start+2), session("a", "open", 0), session("b", "s1", start+day), session("a", "clean", start)},
+		Sessions: []warehouse.Session{session("a", "s1", start+1), session("a", "s2", start+2), session("a", "open", 0), session("b", "s1", start+day), session("a", "clean", start), session("a", "withdrawn", start)},
 		Findings: []warehouse.Finding{
 			finding("f1", "a", "s1", "r1", "critical", "session", 1, true), finding("f2", "a", "s1", "r2", "high", "session", 1, true),
 			finding("f3", "a", "s2", "r1", "critical", "session", 1, true), finding("f3", "a", "s2", "r1", "critical", "session", 2, false),
 			finding("f4", "a", "open", "r1", "critical", "session", 1, true), finding("f5", "b", "s1", "r3", "critical", "session", 1, true),
 			finding("f6", "a", "clean", "r4", "critical", "indicator", 1, true),
+			finding("f7", "a", "withdrawn", "r1", "critical", "session", 1, true), finding("f7", "a", "withdrawn", "r1", "critical", "session", 2, false),
 		},
 		Interactions: []warehouse.Interaction{
 			event("a", "s1", "e2", "complaint.filed", start+9), event("a", "s1", "e1", "complaint.filed", start+3), event("a", "s2", "e3", "misjudgement.reported", start+7),
@@ -139,6 +140,44 @@ func TestReasonsForReviewingASession(t *testing.T) {
 		return nil
 	}); err != nil || len(got) != 1 || got[0] != "clean" {
 		t.Errorf("new since: %q, %v", got, err)
+	}
+}
+
+// However many sessions there are, all reasons of one come one after another, and once.
+func TestReasonsOfOneSessionComeTogether(t *testing.T) {
+	const sessions = 1100 // more than one question takes
+	r := open(t)
+	var b warehouse.Batch
+	for i := range sessions {
+		id := fmt.Sprint("s", i)
+		for _, tenant := range []string{"a", "b"} {
+			b.Sessions = append(b.Sessions, warehouse.Session{Tenant: tenant, SessionID: id, Version: 1, Closed: 1_700_000_000_000})
+			for _, kind := range []string{"complaint.filed", "misjudgement.reported"} {
+				b.Interactions = append(b.Interactions, warehouse.Interaction{Tenant: tenant, SessionID: id, EventID: kind, Kind: kind, At: 1_700_000_000_000})
+			}
+		}
+	}
+	r.write(t, b)
+	var last string
+	seen := map[string]int{}
+	if err := r.Reasons(t.Context(), warehouse.ReasonQuery{}, func(reason warehouse.Reason) error {
+		of := reason.Tenant + " " + reason.SessionID
+		if seen[of] > 0 && of != last {
+			t.Errorf("%s comes again", of)
+		}
+		last = of
+		seen[of]++
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if len(seen) != 2*sessions {
+		t.Errorf("%d sessions, want %d", len(seen), 2*sessions)
+	}
+	for of, n := range seen {
+		if n != 2 {
+			t.Errorf("%s has %d reasons", of, n)
+		}
 	}
 }
 

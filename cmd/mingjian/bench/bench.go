@@ -188,8 +188,35 @@ func (b *bench) sustained(ctx context.Context) error {
 	return b.system.rest()
 }
 
-// lookEvery is how often a table is counted, and the engine asked what it does. That takes it some milliseconds.
-const lookEvery = 250 * time.Millisecond
+// settle waits until the engine has merged what there is to merge, so that what is measured next is measured
+// alone. What goes on for longer than settleMost is told of, and makes what comes next look slower.
+func (b *bench) settle(ctx context.Context) error {
+	began := time.Now()
+	for idle := 0; idle < 2; idle++ {
+		var merges uint64
+		if err := b.system.conn.QueryRow(ctx, "SELECT count() FROM system.merges").Scan(&merges); err != nil {
+			return fmt.Errorf("ask for merges: %w", err)
+		}
+		if merges > 0 {
+			idle = -1
+		}
+		if time.Since(began) > settleMost {
+			b.say("the engine still merges what was written before")
+			return nil
+		}
+		if err := sleep(ctx, lookEvery); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+const (
+	// settleMost is some times what merges take after a run of five minutes.
+	settleMost = time.Minute
+	// lookEvery is how often the engine is asked where it is not measured how soon it knows.
+	lookEvery = 250 * time.Millisecond
+)
 
 // through produces a stream and waits until all of it is sealed; it returns how much, and when the
 // last seal was seen.

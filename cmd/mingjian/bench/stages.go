@@ -158,6 +158,9 @@ func (b *bench) warmUp() int { return min(6*b.Sessions, int(b.yardCount()/2)) }
 
 // stages measures the stages and the check alone, as the engine does it and in the naive way.
 func (b *bench) stages(ctx context.Context) error {
+	if err := b.settle(ctx); err != nil {
+		return err
+	}
 	b.say("measuring stages")
 	warm, sample := b.warmUp(), int(min(b.yardCount(), sampleMost))
 	s, err := b.stream("stages", int64(warm+sample))

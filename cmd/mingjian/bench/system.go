@@ -194,33 +194,19 @@ func (s *system) report(ctx context.Context) (report collector.Report, err error
 // sealed asks the collector how far it has sealed its partitions, all together.
 func (s *system) sealed(ctx context.Context) (n int64, err error) {
 	report, err := s.report(ctx)
+	if err != nil {
+		select {
+		case <-s.collector.ended: // which says more than that it does not answer
+			return 0, fmt.Errorf("the collector ended: %w", s.collector.err)
+		case <-time.After(time.Second):
+			return 0, err
+		}
+	}
 	for _, p := range report.Partitions {
 		n += p.Position
 	}
-	return n, err
+	return n, nil
 }
-
-// settle waits until the engine has merged what there is to merge, so that what is measured next is measured
-// alone. It waits for settleMost and no longer, since nothing comes out wrong with it.
-func (s *system) settle(ctx context.Context) error {
-	began := time.Now()
-	for idle := 0; idle < 2 && time.Since(began) < settleMost; idle++ {
-		var merges uint64
-		if err := s.conn.QueryRow(ctx, "SELECT count() FROM system.merges").Scan(&merges); err != nil {
-			return fmt.Errorf("ask for merges: %w", err)
-		}
-		if merges > 0 {
-			idle = -1
-		}
-		if err := sleep(ctx, lookEvery); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// settleMost is some times what merges take after a run of a million interactions.
-const settleMost = time.Minute
 
 // rest stops the collector in order.
 func (s *system) rest() error {

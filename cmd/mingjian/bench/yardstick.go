@@ -65,6 +65,9 @@ func (b *bench) rows(ctx context.Context, table string) (int64, error) {
 
 // reader starts a copy. What it prints ends when it does.
 func (b *bench) reader(ctx context.Context, out *io.PipeWriter, topic, table string, more ...string) (*child, error) {
+	if err := b.settle(ctx); err != nil {
+		return nil, err
+	}
 	c, err := start(b.system.executable, out, b.system.stderr, append([]string{"bench-copy",
 		"--data", b.system.dir, "--policies", b.system.rules(),
 		"--topic", topic, "--partitions", strconv.Itoa(b.Partitions), "--table", table}, more...)...)
@@ -82,9 +85,6 @@ func (b *bench) reader(ctx context.Context, out *io.PipeWriter, topic, table str
 
 // plainCopy starts the copy as a process of its own and waits until it is about to read.
 func (b *bench) plainCopy(ctx context.Context, topic, table string) (*child, error) {
-	if err := b.system.settle(ctx); err != nil {
-		return nil, err
-	}
 	read, write := io.Pipe()
 	c, err := b.reader(ctx, write, topic, table)
 	if err != nil {
@@ -213,10 +213,10 @@ func (b *bench) catchUp(ctx context.Context) error {
 		return fmt.Errorf("plain copy: %w", err)
 	}
 	to := &b.result.CatchUp
-	if to.EngineTable, to.CPU.EngineTable, err = b.ownTable(ctx, 1); err != nil {
+	if to.EngineTable, to.CPU.EngineTable, err = b.ownTable(ctx, "plain", 1); err != nil {
 		return err
 	}
-	if to.EngineParallel, to.CPU.EngineParallel, err = b.ownTable(ctx, b.Partitions); err != nil {
+	if to.EngineParallel, to.CPU.EngineParallel, err = b.ownTable(ctx, "parallel", b.Partitions); err != nil {
 		return err
 	}
 	b.say("catching up: collector %s, copy %s, engine's own table %s and with a consumer for each partition %s",
@@ -279,7 +279,7 @@ func (b *bench) collectorCatchesUp(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := b.system.settle(ctx); err != nil {
+	if err := b.settle(ctx); err != nil {
 		return err
 	}
 	w := &watch{system: b.system}
@@ -315,19 +315,22 @@ func (b *bench) collectorCatchesUp(ctx context.Context) error {
 	return err
 }
 
-// ownTable has the engine read the copy's topic itself, with so many consumers, of which each has a thread, and
-// gives what grows gives. One is what it takes where nothing is said; more let partitions go in side by side.
-func (b *bench) ownTable(ctx context.Context, consumers int) (rate, cpu float64, err error) {
-	if err := b.system.settle(ctx); err != nil {
+// ownTable has the engine read the copy's topic itself from its beginning, as a group of that name with so many
+// consumers, of which each has a thread, and gives what grows gives. One is what it takes where nothing is
+// said; more let partitions go in side by side.
+func (b *bench) ownTable(ctx context.Context, group string, consumers int) (rate, cpu float64, err error) {
+	if err := b.run(ctx, "TRUNCATE TABLE "+engineTable); err != nil {
+		return 0, 0, err
+	}
+	if err := b.settle(ctx); err != nil {
 		return 0, 0, err
 	}
 	b.say("letting the engine's own Kafka table read it, consumers: %d", consumers)
 	// By default the engine takes no more consumers than there are cores.
 	ctx = clickhouse.Context(ctx, clickhouse.WithSettings(clickhouse.Settings{"kafka_disable_num_consumers_limit": 1}))
 	err = b.run(ctx,
-		"TRUNCATE TABLE "+engineTable,
 		`CREATE TABLE `+yard+`.queue (raw String) ENGINE = Kafka SETTINGS kafka_broker_list = '`+b.system.endpoints.Kafka+`',
-			kafka_topic_list = '`+copied+`', kafka_group_name = 'mingjian.bench.`+strconv.Itoa(consumers)+`', kafka_format = 'JSONAsString',
+			kafka_topic_list = '`+copied+`', kafka_group_name = 'mingjian.bench.`+group+`', kafka_format = 'JSONAsString',
 			kafka_num_consumers = `+strconv.Itoa(consumers)+`, kafka_thread_per_consumer = 1,
 			kafka_max_block_size = `+strconv.Itoa(copyRows)+`, kafka_flush_interval_ms = 1000`,
 		`CREATE MATERIALIZED VIEW `+yard+`.view TO `+engineTable+` AS
