@@ -255,7 +255,7 @@ func (b *bench) awaited(ctx context.Context, w *watch, target map[int]int64) (ti
 		}
 		select {
 		case <-b.system.collector.ended:
-			return time.Time{}, fmt.Errorf("the collector ended: %w", b.system.collector.err)
+			return time.Time{}, b.system.gone()
 		case <-time.After(lookEvery / 2):
 		case <-ctx.Done():
 			return time.Time{}, ctx.Err()

@@ -158,7 +158,7 @@ func (s *system) collect(ctx context.Context, profile string) (time.Duration, er
 		}
 		select {
 		case <-s.collector.ended:
-			return 0, fmt.Errorf("the collector ended: %w", s.collector.err)
+			return 0, s.gone()
 		case <-ctx.Done():
 			return 0, ctx.Err()
 		case <-time.After(10 * time.Millisecond):
@@ -191,13 +191,16 @@ func (s *system) report(ctx context.Context) (report collector.Report, err error
 	return report, nil
 }
 
+// gone is why the collector ended.
+func (s *system) gone() error { return fmt.Errorf("the collector ended: %w", s.collector.err) }
+
 // sealed asks the collector how far it has sealed its partitions, all together.
 func (s *system) sealed(ctx context.Context) (n int64, err error) {
 	report, err := s.report(ctx)
 	if err != nil {
 		select {
 		case <-s.collector.ended: // which says more than that it does not answer
-			return 0, fmt.Errorf("the collector ended: %w", s.collector.err)
+			return 0, s.gone()
 		case <-time.After(time.Second):
 			return 0, err
 		}
