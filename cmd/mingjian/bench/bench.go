@@ -198,11 +198,11 @@ func (b *bench) settle(ctx context.Context) error {
 			return fmt.Errorf("ask for merges: %w", err)
 		}
 		if merges > 0 {
+			if time.Since(began) > settleMost {
+				b.say("the engine still merges what was written before")
+				return nil
+			}
 			idle = -1
-		}
-		if time.Since(began) > settleMost {
-			b.say("the engine still merges what was written before")
-			return nil
 		}
 		if err := sleep(ctx, lookEvery); err != nil {
 			return err
