@@ -81,11 +81,12 @@ func up(t *testing.T, data string, args ...string) *system {
 	return s
 }
 
-// wait polls until ok, which is bounded only so that a broken build ends; a system that ends by
-// itself fails at once.
+// wait polls until ok, less often the longer that takes, for to answer is work for the system too. That is bounded only
+// so that a broken build ends; a system that ends by itself fails at once.
 func (s *system) wait(what string, ok func() bool) {
 	s.t.Helper()
-	for deadline := time.Now().Add(3 * time.Minute); ; time.Sleep(100 * time.Millisecond) {
+	began := time.Now()
+	for ; ; time.Sleep(min(100*time.Millisecond+time.Since(began)/20, time.Second)) {
 		if ok() {
 			return
 		}
@@ -95,7 +96,7 @@ func (s *system) wait(what string, ok func() bool) {
 			s.t.Fatalf("up ended (%v) while waiting for: %s\n%s", err, what, s.log)
 		default:
 		}
-		if time.Now().After(deadline) {
+		if time.Since(began) > 3*time.Minute {
 			s.t.Fatalf("not seen in 3 minutes: %s\n%s", what, s.log)
 		}
 	}
