@@ -5,12 +5,14 @@ package console_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/chromedp/cdproto"
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/chromedp"
@@ -51,20 +53,30 @@ func eval[T any](t *testing.T, ctx context.Context, expression string) T {
 	return v
 }
 
-// until waits for an expression to become true.
+// until waits for an expression to become true. A page that is replaced while it is asked answers with an
+// error, "Inspected target navigated or closed", and is asked again.
 func until(t *testing.T, ctx context.Context, expression string) {
 	t.Helper()
 	for {
-		if eval[bool](t, ctx, expression) {
+		is, err := chromedp.Run(ctx, chromedp.Evaluate[bool](expression))
+		if is {
 			return
+		}
+		var replaced *cdproto.Error
+		if err != nil && ctx.Err() == nil && !(errors.As(err, &replaced) && replaced.Code == serverError) {
+			t.Fatalf("%s: %v", expression, err)
 		}
 		select {
 		case <-ctx.Done():
-			t.Fatalf("never true: %s", expression)
+			t.Fatalf("never true: %s (%v)", expression, err)
 		case <-time.After(50 * time.Millisecond):
 		}
 	}
 }
+
+// serverError is the code with which the DevTools protocol refuses what it could not do (JSON-RPC 2.0,
+// section 5.1); what an expression throws is an error of another type.
+const serverError = -32000
 
 // as makes the browser somebody, for every request from here on.
 func as(t *testing.T, ctx context.Context, who string) {
@@ -210,12 +222,7 @@ func TestEverythingWorksWithoutScript(t *testing.T) {
 	do(t, ctx, chromedp.Navigate(s.URL+"/findings?lang=en"))
 	script(t, ctx, false)
 	do(t, ctx, chromedp.Navigate(s.URL+"/findings"), chromedp.SetValue(`#f-rule`, "q-three-strikes"), chromedp.Click(`.filters button`), chromedp.WaitReady(`.findings tbody tr`))
-	for at := ""; !strings.Contains(at, "rule=q-three-strikes"); {
-		var err error
-		if at, err = chromedp.Run(ctx, chromedp.Location()); err != nil {
-			t.Fatalf("the filter led to %s: %v", at, err)
-		}
-	}
+	until(t, ctx, `location.search.includes("rule=q-three-strikes")`)
 	do(t, ctx, chromedp.WaitReady(`option[value=q-three-strikes][selected]`))
 	do(t, ctx, chromedp.Click(`a[href*="`+consoletest.Broken+`#"]`), chromedp.WaitReady(`.remark`))
 	do(t, ctx, chromedp.SetValue(`#r-kind`, "service"), chromedp.SendKeys(`#r-reason`, "答非所问"), chromedp.Click(`.report form button`), chromedp.WaitReady(`.done`))
