@@ -18,8 +18,10 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"mingjian/collector"
+	"mingjian/collector/stream"
 	"mingjian/deploy/embedded/kafka/apachetest"
 	"mingjian/deploy/embedded/kafka/kafkatest"
+	"mingjian/deploy/embedded/tlstest"
 )
 
 // ownBroker are the tests that end or replace their broker, which a cluster that others use must not be; the
@@ -87,22 +89,23 @@ func (s *stage) insist(msgs ...client.Message) {
 
 func (s *stage) startOn(c *apachetest.Cluster, store collector.Store) *running {
 	o := s.options(store)
-	o.Brokers = c.Addrs()
+	o.Stream = stream.At(c.Addrs()...)
 	return s.start(o)
 }
 
-// whole fails the test unless so many sorry sessions are stored once, with their findings.
-func (l *ledger) whole(t *testing.T, sessions int) {
-	t.Helper()
-	if n := len(l.interactions); n != 8*sessions {
-		t.Errorf("%d interactions, want %d", n, 8*sessions)
-	}
-	if found := l.rules(true); found["q-apology-loop"] != sessions || found["eu-ai-notice-missing"] != sessions {
-		t.Errorf("findings %v, want %d of each", found, sessions)
-	}
-	// A producer that got no answer sends again, so there may be repeats.
-	if stored, _, rejected, _ := l.dispositions(t); stored != 8*sessions || rejected != 0 {
-		t.Errorf("%d stored and %d rejected are sealed, want %d and 0", stored, rejected, 8*sessions)
+// Apache Kafka itself, as it is mostly run: over TLS, and with names.
+func TestApacheKafkaLetsInWhoIsKnown(t *testing.T) {
+	a := tlstest.NewAuthority(t)
+	c := apachetest.StartSecured(t, a)
+	for _, mechanism := range []string{"PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"} {
+		t.Run(mechanism, func(t *testing.T) {
+			on := newTopics()
+			c.MakeTopics(on.list(2)...)
+			cluster := known(t, a, mechanism, c.Addrs()[0])
+			followed(t, stageAt(t, c.Addrs()[0], on), cluster)
+			cluster.SASL = signIn(t, mechanism, "guessed")
+			turnedAway(t, cluster, on.interactions, "SASL")
+		})
 	}
 }
 

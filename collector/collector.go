@@ -54,6 +54,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/segmentio/kafka-go"
 
+	"mingjian/collector/stream"
 	"mingjian/collector/warehouse"
 )
 
@@ -97,13 +98,13 @@ type Limits struct {
 	Wait     time.Duration // between the moments at which batches end that are not full
 }
 
-// Options is what Run needs. Brokers, Store, Keys and Rules must be given; the rest defaults.
+// Options is what Run needs. Stream, Store, Keys and Rules must be given; the rest defaults.
 type Options struct {
-	Brokers  []string // host:port
-	Topic    string   // InteractionsTopic
-	Findings string   // FindingsTopic
-	Rejects  string   // RejectsTopic
-	Group    string   // DefaultGroup
+	Stream   stream.Cluster
+	Topic    string // InteractionsTopic
+	Findings string // FindingsTopic
+	Rejects  string // RejectsTopic
+	Group    string // DefaultGroup
 
 	Store Store
 	Keys  Keys
@@ -128,7 +129,7 @@ func (o Options) settle() (Options, error) {
 			faults = append(faults, errors.New(what))
 		}
 	}
-	missing(len(o.Brokers) == 0, "no Kafka broker is named")
+	missing(len(o.Stream.Brokers) == 0, "no Kafka broker is named")
 	missing(o.Store == nil, "no store is given")
 	missing(o.Keys == nil, "no keys are given")
 	missing(o.Rules == nil, "no rules are given")
@@ -178,7 +179,7 @@ func Run(ctx context.Context, o Options) error {
 	defer m.withdraw(o.Registry)
 	cut := newCutter()
 	defer cut.all() // a fetch that nobody waits for any more would go on for a moment
-	transport := newTransport()
+	transport := newTransport(o.Stream)
 	transport.Dial = cut.dial
 	defer transport.CloseIdleConnections()
 	out := newOutlet(o, transport)

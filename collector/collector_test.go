@@ -87,3 +87,18 @@ func TestEventsBecomeRowsFindingsAndSeals(t *testing.T) {
 		}
 	}
 }
+
+// whole fails the test unless so many sorry sessions are stored once, with their findings.
+func (l *ledger) whole(t *testing.T, sessions int) {
+	t.Helper()
+	if n := len(l.interactions); n != 8*sessions {
+		t.Errorf("%d interactions, want %d", n, 8*sessions)
+	}
+	if found := l.rules(true); found["q-apology-loop"] != sessions || found["eu-ai-notice-missing"] != sessions {
+		t.Errorf("findings %v, want %d of each", found, sessions)
+	}
+	// A producer that got no answer sends again, so there may be repeats.
+	if stored, _, rejected, _ := l.dispositions(t); stored != 8*sessions || rejected != 0 {
+		t.Errorf("%d stored and %d rejected are sealed, want %d and 0", stored, rejected, 8*sessions)
+	}
+}

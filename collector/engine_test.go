@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"mingjian/collector"
+	"mingjian/collector/stream"
 	"mingjian/collector/warehouse"
 	"mingjian/deploy/embedded/clickhouse/clickhousetest"
 )
@@ -94,7 +95,7 @@ func TestClickHouseKeepsWhatTheLedgerKeeps(t *testing.T) {
 		return strings.Join(out, "\n")
 	}
 	examine := func() []collector.Check {
-		return collector.Examine(t.Context(), []string{s.addr}, s.interactions, store)
+		return collector.Examine(t.Context(), stream.At(s.addr), s.interactions, store)
 	}
 	if checks := examine(); failed(checks) != "" || len(checks) != 4+2*2+1 {
 		t.Errorf("examined after all this: %+v", checks)
@@ -120,7 +121,7 @@ func TestClickHouseKeepsWhatTheLedgerKeeps(t *testing.T) {
 	if wrong := failed(examine()); !strings.Contains(wrong, "store: ") || strings.Contains(wrong, "seals") {
 		t.Errorf("without ClickHouse: %s", wrong)
 	}
-	if wrong := failed(collector.Examine(t.Context(), []string{"127.0.0.1:1"}, s.interactions, store)); !strings.Contains(wrong, "broker: ") {
+	if wrong := failed(collector.Examine(t.Context(), stream.At("127.0.0.1:1"), s.interactions, store)); !strings.Contains(wrong, "broker: ") {
 		t.Errorf("without Kafka: %s", wrong)
 	}
 }

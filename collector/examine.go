@@ -11,6 +11,7 @@ import (
 	"github.com/segmentio/kafka-go"
 
 	"mingjian/collector/sealed"
+	"mingjian/collector/stream"
 	"mingjian/collector/warehouse"
 )
 
@@ -35,8 +36,8 @@ type Check struct {
 // Examine looks at stream and record from outside, without changing either: whether both answer,
 // and whether the seals of every partition account for each offset up to where the log ends. What
 // cannot be reached is a failed check; later checks that need it are left out.
-func Examine(ctx context.Context, brokers []string, topic string, record Ledger) []Check {
-	x := &examination{ctx: ctx, brokers: brokers, topic: topic}
+func Examine(ctx context.Context, cluster stream.Cluster, topic string, record Ledger) []Check {
+	x := &examination{ctx: ctx, stream: cluster, topic: topic}
 	logs := x.broker()
 	if !x.note("store", record.Ping(ctx), "ClickHouse answers") {
 		return x.checks
@@ -50,10 +51,10 @@ func Examine(ctx context.Context, brokers []string, topic string, record Ledger)
 }
 
 type examination struct {
-	ctx     context.Context
-	brokers []string
-	topic   string
-	checks  []Check
+	ctx    context.Context
+	stream stream.Cluster
+	topic  string
+	checks []Check
 }
 
 func (x *examination) last() *Check { return &x.checks[len(x.checks)-1] }
@@ -71,13 +72,13 @@ type bounds struct{ first, end int64 }
 
 // broker asks for the topic and gives the bounds of its partitions; nil where it cannot.
 func (x *examination) broker() map[int]bounds {
-	transport := newTransport()
+	transport := newTransport(x.stream)
 	defer transport.CloseIdleConnections()
 	ctx, cancel := context.WithTimeout(x.ctx, networkPatience)
 	defer cancel()
-	client := &kafka.Client{Addr: kafka.TCP(x.brokers...), Transport: transport}
+	client := &kafka.Client{Addr: x.stream.Addr(), Transport: transport}
 	meta, err := client.Metadata(ctx, &kafka.MetadataRequest{Topics: []string{x.topic}})
-	if !x.note("broker", err, fmt.Sprintf("Kafka at %s answers", strings.Join(x.brokers, ","))) {
+	if !x.note("broker", x.stream.Explain(err), fmt.Sprintf("Kafka at %s answers", x.stream)) {
 		return nil
 	}
 	var ids []int
@@ -105,23 +106,23 @@ func (x *examination) broker() map[int]bounds {
 
 // bounds asks the broker for those of a partition.
 func (x *examination) bounds(id int) (bounds, error) {
-	transport := newTransport()
+	transport := newTransport(x.stream)
 	defer transport.CloseIdleConnections()
-	first, end, err := newTail(transport, x.brokers, x.topic, id).bounds(x.ctx)
+	first, end, err := newTail(transport, x.stream, x.topic, id).bounds(x.ctx)
 	return bounds{first, end}, err
 }
 
 // TopicsExist returns an error that names each of the topics that has to be made, or says that no
 // broker answers. A collector would wait for them without end.
-func TopicsExist(ctx context.Context, brokers []string, topics ...string) error {
-	transport := newTransport()
+func TopicsExist(ctx context.Context, cluster stream.Cluster, topics ...string) error {
+	transport := newTransport(cluster)
 	defer transport.CloseIdleConnections()
 	ctx, cancel := context.WithTimeout(ctx, networkPatience)
 	defer cancel()
-	client := &kafka.Client{Addr: kafka.TCP(brokers...), Transport: transport}
+	client := &kafka.Client{Addr: cluster.Addr(), Transport: transport}
 	meta, err := client.Metadata(ctx, &kafka.MetadataRequest{Topics: topics})
 	if err != nil {
-		return fmt.Errorf("ask Kafka at %s for its topics: %w", strings.Join(brokers, ","), err)
+		return fmt.Errorf("ask Kafka at %s for its topics: %w", cluster, cluster.Explain(err))
 	}
 	var faults []error
 	for _, t := range meta.Topics {

@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"mingjian/collector/replay"
+	"mingjian/collector/stream"
 	"mingjian/collector/warehouse"
 )
 
@@ -24,12 +25,12 @@ type Auditable interface {
 	Newest(ctx context.Context, topic string) (map[int]int64, error)
 }
 
-// AuditOptions is what Audit needs. Brokers and Record must be given.
+// AuditOptions is what Audit needs. Stream and Record must be given.
 type AuditOptions struct {
-	Brokers []string
-	Topic   string // InteractionsTopic
-	Record  Auditable
-	Now     func() time.Time // time.Now
+	Stream stream.Cluster
+	Topic  string // InteractionsTopic
+	Record Auditable
+	Now    func() time.Time // time.Now
 	// Pseudonym is Keys.Pseudonym. It only serves to name the rows that are not what the broker has; without
 	// it, identifiers that are personal data themselves are left out of that comparison.
 	Pseudonym func(id string) string
@@ -52,7 +53,7 @@ func Audit(ctx context.Context, o AuditOptions) []Check {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	x := &examination{ctx: ctx, brokers: o.Brokers, topic: o.Topic}
+	x := &examination{ctx: ctx, stream: o.Stream, topic: o.Topic}
 	logs := x.broker()
 	if !x.note("store", o.Record.Ping(ctx), "ClickHouse answers") {
 		return x.checks
@@ -164,7 +165,7 @@ func (x *examination) offsets(o AuditOptions, cut map[int]warehouse.Seal, logs m
 	}
 	slices.Sort(ids)
 	ids = slices.Compact(ids)
-	transport := newTransport()
+	transport := newTransport(o.Stream)
 	defer transport.CloseIdleConnections()
 	group, ctx := errgroup.WithContext(x.ctx)
 	group.SetLimit(runtime.GOMAXPROCS(0))
@@ -172,7 +173,7 @@ func (x *examination) offsets(o AuditOptions, cut map[int]warehouse.Seal, logs m
 	done := map[int]*account{}
 	for _, id := range ids {
 		group.Go(func() error {
-			a := &account{AuditOptions: o, partition: id, tail: newTail(transport, o.Brokers, o.Topic, id)}
+			a := &account{AuditOptions: o, partition: id, tail: newTail(transport, o.Stream, o.Topic, id)}
 			if s, ok := cut[id]; ok {
 				a.end = s.Last + 1
 			}

@@ -12,6 +12,7 @@ import (
 	client "github.com/segmentio/kafka-go"
 
 	"mingjian/collector"
+	"mingjian/collector/stream"
 	"mingjian/collector/warehouse"
 	"mingjian/deploy/embedded/clickhouse/clickhousetest"
 )
@@ -61,7 +62,7 @@ func (k *kept) ask(query string, into ...any) {
 func (k *kept) faults() map[string]string {
 	k.t.Helper()
 	out := map[string]string{}
-	checks := collector.Audit(k.t.Context(), collector.AuditOptions{Brokers: []string{k.stage.addr}, Topic: k.stage.interactions, Record: k.store, Pseudonym: newRing().Pseudonym})
+	checks := collector.Audit(k.t.Context(), collector.AuditOptions{Stream: stream.At(k.stage.addr), Topic: k.stage.interactions, Record: k.store, Pseudonym: newRing().Pseudonym})
 	for _, c := range checks {
 		if !c.OK {
 			out[c.Name] = c.Detail

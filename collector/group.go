@@ -32,9 +32,11 @@ const (
 // it is assigned. All workers have ended when it returns.
 func (c *collector) attend(ctx context.Context) error {
 	cut := newCutter()
+	dialer := c.Stream.Dialer(clientID, networkPatience)
+	dialer.DialFunc = cut.dial
 	group, err := kafka.NewConsumerGroup(kafka.ConsumerGroupConfig{
-		ID: c.Group, Brokers: c.Brokers, Topics: []string{c.Topic},
-		Dialer:            &kafka.Dialer{ClientID: clientID, Timeout: networkPatience, DialFunc: cut.dial},
+		ID: c.Group, Brokers: c.Stream.Brokers, Topics: []string{c.Topic},
+		Dialer:            dialer,
 		HeartbeatInterval: heartbeat, SessionTimeout: sessionTimeout, RebalanceTimeout: rebalanceTimeout,
 		JoinGroupBackoff: rejoinPause, WatchPartitionChanges: true,
 		ErrorLogger: kafka.LoggerFunc(func(msg string, args ...any) { c.Log.Debug("kafka group: " + fmt.Sprintf(msg, args...)) }),

@@ -66,7 +66,7 @@ type outlet struct {
 
 func newOutlet(o Options, transport *kafka.Transport) *outlet {
 	return &outlet{findings: o.Findings, rejects: o.Rejects, writer: &kafka.Writer{
-		Addr: kafka.TCP(o.Brokers...), Transport: transport, Balancer: &kafka.Hash{},
+		Addr: o.Stream.Addr(), Transport: transport, Balancer: &kafka.Hash{},
 		RequiredAcks: kafka.RequireAll, BatchTimeout: publishLinger,
 		MaxAttempts: 1, // the worker tries again, and says so
 	}}

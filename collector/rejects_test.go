@@ -15,6 +15,7 @@ import (
 	"mingjian/collector/event"
 	"mingjian/collector/intake"
 	"mingjian/collector/original"
+	"mingjian/collector/stream"
 	"mingjian/collector/warehouse"
 )
 
@@ -42,7 +43,7 @@ func TestRefusedMessagesAreReplayedOnceAfterAFix(t *testing.T) {
 	eventually(t, func() string { return sealed(ends, r) })
 	r.stop()
 
-	producer := intake.NewProducer([]string{s.addr}, s.interactions)
+	producer := intake.NewProducer(stream.At(s.addr), s.interactions)
 	t.Cleanup(func() { producer.Close() })
 	erased := false
 	replay := func(q warehouse.RefusedQuery, dry bool) intake.Replayed {

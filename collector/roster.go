@@ -168,7 +168,7 @@ func (c *collector) survey(ctx context.Context, r *roster) {
 
 // enlist makes the roster of a generation that has every partition of the topic, nil where it has not.
 func (c *collector) enlist(ctx context.Context, gen *kafka.Generation, partitions int) *roster {
-	client := &kafka.Client{Addr: kafka.TCP(c.Brokers...), Transport: c.transport}
+	client := &kafka.Client{Addr: c.Stream.Addr(), Transport: c.transport}
 	asking, cancel := context.WithTimeout(ctx, networkPatience)
 	defer cancel()
 	meta, err := client.Metadata(asking, &kafka.MetadataRequest{Topics: []string{c.Topic}})

@@ -12,6 +12,7 @@ import (
 	client "github.com/segmentio/kafka-go"
 
 	"mingjian/collector"
+	"mingjian/collector/stream"
 	"mingjian/deploy/embedded/kafka"
 	"mingjian/deploy/embedded/kafka/kafkatest"
 	"mingjian/policies"
@@ -92,7 +93,7 @@ func (s *stage) produce(msgs ...client.Message) {
 
 func (s *stage) options(store collector.Store) collector.Options {
 	return collector.Options{
-		Brokers: []string{s.addr}, Topic: s.interactions, Findings: s.findings, Rejects: s.rejects, Group: s.interactions, Store: store, Keys: newRing(), Rules: s.rules,
+		Stream: stream.At(s.addr), Topic: s.interactions, Findings: s.findings, Rejects: s.rejects, Group: s.interactions, Store: store, Keys: newRing(), Rules: s.rules,
 		Batch: collector.Limits{Wait: 20 * time.Millisecond}, Quiet: 50 * time.Millisecond, Grace: time.Second,
 		Log: slog.New(slog.NewTextHandler(s.t.Output(), &slog.HandlerOptions{Level: slog.LevelError})), Health: collector.NewHealth(),
 	}

@@ -12,6 +12,8 @@ import (
 	"github.com/segmentio/kafka-go"
 	"github.com/segmentio/kafka-go/protocol"
 	"github.com/segmentio/kafka-go/protocol/fetch"
+
+	"mingjian/collector/stream"
 )
 
 // clientID is how brokers name us in their logs and quotas.
@@ -27,8 +29,10 @@ const (
 	metadataTTL = time.Second
 )
 
-func newTransport() *kafka.Transport {
-	return &kafka.Transport{ClientID: clientID, MetadataTTL: metadataTTL}
+func newTransport(cluster stream.Cluster) *kafka.Transport {
+	transport := cluster.Transport(clientID)
+	transport.MetadataTTL = metadataTTL
+	return transport
 }
 
 // message is one record of the log that a producer wrote and, in a transaction, committed.
@@ -70,9 +74,9 @@ type tail struct {
 	came      int // messages with the last page: there is room for as many in the next
 }
 
-func newTail(transport *kafka.Transport, brokers []string, topic string, partition int) *tail {
+func newTail(transport *kafka.Transport, cluster stream.Cluster, topic string, partition int) *tail {
 	return &tail{
-		client:    &kafka.Client{Addr: kafka.TCP(brokers...), Transport: transport},
+		client:    &kafka.Client{Addr: cluster.Addr(), Transport: transport},
 		transport: transport, topic: topic, partition: partition,
 	}
 }

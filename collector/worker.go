@@ -74,7 +74,7 @@ type worker struct {
 func (c *collector) newWorker(gen *kafka.Generation, known *roster, partition, of int) *worker {
 	return &worker{
 		collector: c, gen: gen, known: known, partition: partition, keepWarm: max(warmSessions/of, 1),
-		tail:   newTail(c.transport, c.Brokers, c.Topic, partition),
+		tail:   newTail(c.transport, c.Stream, c.Topic, partition),
 		erased: map[sessionOf]bool{},
 		log:    c.Log.With("topic", c.Topic, "partition", partition, "generation", gen.ID),
 		health: c.Health.partition(partition),

@@ -30,6 +30,7 @@ import (
 	"mingjian/audit/store"
 	"mingjian/audit/vault"
 	"mingjian/collector"
+	"mingjian/collector/stream"
 	"mingjian/collector/warehouse"
 	"mingjian/deploy/embedded/clickhouse/clickhousetest"
 	"mingjian/deploy/embedded/kafka"
@@ -74,7 +75,7 @@ func ran(t *testing.T) *system {
 	ended := make(chan error, 1)
 	go func() {
 		ended <- collector.Run(ctx, collector.Options{
-			Brokers: []string{s.addr}, Store: s.record, Keys: s.vault, Rules: rules, Health: s.health,
+			Stream: stream.At(s.addr), Store: s.record, Keys: s.vault, Rules: rules, Health: s.health,
 			Batch: collector.Limits{Messages: 400, Wait: 50 * time.Millisecond}, Quiet: 100 * time.Millisecond, Grace: time.Second,
 			Log: slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelError})),
 		})

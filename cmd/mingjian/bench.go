@@ -95,7 +95,7 @@ type benchCopyCommand struct {
 
 // Run copies until it is stopped or, checking, until its time is up.
 func (c *benchCopyCommand) Run(ctx context.Context) error {
-	brokers, err := c.brokers()
+	cluster, err := c.cluster()
 	if err != nil {
 		return err
 	}
@@ -104,7 +104,7 @@ func (c *benchCopyCommand) Run(ctx context.Context) error {
 		return err
 	}
 	o := bench.CopyOptions{
-		Broker: brokers[0], ClickHouse: store.Addr, Password: store.Password,
+		Broker: cluster.Brokers[0], ClickHouse: store.Addr, Password: store.Password,
 		Topic: c.Topic, Partitions: c.Partitions, Table: c.Table, Ready: os.Stdout,
 	}
 	if c.NaiveFor == 0 {

@@ -19,6 +19,7 @@ import (
 
 	"mingjian/audit/api"
 	"mingjian/collector"
+	"mingjian/collector/stream"
 	"mingjian/collector/warehouse"
 	"mingjian/deploy/embedded"
 )
@@ -35,7 +36,7 @@ type collectCommand struct {
 }
 
 func (*collectCommand) Help() string {
-	return workflowHelp + "\n\nExample, against your own servers:\n  MINGJIAN_CLICKHOUSE_PASSWORD=… mingjian collect --kafka kafka-1:9092 --clickhouse clickhouse://ch-1:9000 --clickhouse-user mingjian --store /var/lib/mingjian --listen 127.0.0.1:9100"
+	return workflowHelp + "\n\nExample, against your own servers:\n  MINGJIAN_CLICKHOUSE_PASSWORD=… mingjian collect --kafka kafka-1:9092 --clickhouse clickhouse://ch-1:9000 --clickhouse-user mingjian --store /var/lib/mingjian --listen 127.0.0.1:9100\n\nOver TLS and with a name, the password in MINGJIAN_KAFKA_PASSWORD:\n  mingjian collect --kafka kafka-1:9093 --kafka-ca ca.pem --kafka-sasl scram-sha-512 --kafka-user mingjian --clickhouse https://ch-1:8443 --clickhouse-user mingjian --store /var/lib/mingjian"
 }
 
 // memoryLimit is the heap, in bytes, from which on the garbage collector works harder, where GOMEMLIMIT does
@@ -75,11 +76,11 @@ func (c *collectCommand) Run(ctx context.Context, log *slog.Logger) error {
 	if err != nil {
 		return err
 	}
-	brokers, err := c.brokers()
+	cluster, err := c.cluster()
 	if err != nil {
 		return err
 	}
-	if err := collector.TopicsExist(ctx, brokers, collector.InteractionsTopic, collector.FindingsTopic, collector.RejectsTopic); err != nil {
+	if err := collector.TopicsExist(ctx, cluster, collector.InteractionsTopic, collector.FindingsTopic, collector.RejectsTopic); err != nil {
 		return err
 	}
 	store, err := c.open(ctx, embedded.WriterUser)
@@ -105,7 +106,7 @@ func (c *collectCommand) Run(ctx context.Context, log *slog.Logger) error {
 	if err != nil {
 		return err
 	}
-	options := collecting(brokers, store, keys, rules, log)
+	options := collecting(cluster, store, keys, rules, log)
 	options.Group, options.Classifier = c.Group, classifier
 	if c.Listen != "" {
 		listener, err := embedded.Listen(ctx, c.Listen, c.Listen, "--listen")
@@ -134,9 +135,9 @@ func profileTo(name string) (stop func(), err error) {
 }
 
 // collecting wires a collector: rules over a broker, a record and its keys.
-func collecting(brokers []string, store *warehouse.Store, keys collector.Keys, rules *collector.Rules, log *slog.Logger) collector.Options {
+func collecting(cluster stream.Cluster, store *warehouse.Store, keys collector.Keys, rules *collector.Rules, log *slog.Logger) collector.Options {
 	return collector.Options{
-		Brokers: brokers, Topic: collector.InteractionsTopic, Findings: collector.FindingsTopic, Rejects: collector.RejectsTopic,
+		Stream: cluster, Topic: collector.InteractionsTopic, Findings: collector.FindingsTopic, Rejects: collector.RejectsTopic,
 		Group: collector.DefaultGroup, Store: store, Keys: keys, Rules: rules,
 		Log: log, Health: collector.NewHealth(), Registry: prometheus.DefaultRegisterer,
 	}

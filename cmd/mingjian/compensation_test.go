@@ -24,6 +24,7 @@ import (
 	"mingjian/audit/store"
 	"mingjian/collector/intake"
 	"mingjian/collector/scenario"
+	"mingjian/collector/stream"
 	"mingjian/policies"
 )
 
@@ -273,7 +274,7 @@ func (s *system) order() (o fund.Order, m kafka.Message) {
 // result says what became of a payout.
 func (s *system) result(key string, values ...string) {
 	s.t.Helper()
-	p := intake.NewProducer([]string{s.endpoints().Kafka}, fund.ResultTopic)
+	p := intake.NewProducer(stream.At(s.endpoints().Kafka), fund.ResultTopic)
 	defer p.Close()
 	for _, v := range values {
 		if err := p.Send(s.t.Context(), fund.ResultTopic, []byte(key), []byte(v)); err != nil {

@@ -9,6 +9,7 @@ import (
 
 	"mingjian/audit/vault"
 	"mingjian/collector"
+	"mingjian/collector/stream"
 	"mingjian/collector/warehouse"
 	"mingjian/deploy/embedded"
 )
@@ -30,12 +31,12 @@ func (c *doctorCommand) Run(ctx context.Context) error {
 		OK     bool              `json:"ok"`
 		Checks []collector.Check `json:"checks"`
 	}{OK: true}
-	brokers, record, err := c.reach(ctx)
+	cluster, record, err := c.reach(ctx)
 	if err != nil {
 		report.Checks = []collector.Check{{Name: "system", Detail: err.Error()}}
 	} else {
 		defer record.Close()
-		report.Checks = c.examine(ctx, brokers, record)
+		report.Checks = c.examine(ctx, cluster, record)
 	}
 	for _, check := range report.Checks {
 		report.OK = report.OK && check.OK
@@ -63,12 +64,12 @@ func (c *doctorCommand) Run(ctx context.Context) error {
 // reads everything. With stacks and the program itself it stays below 512 MiB.
 const deepMemory = 384 << 20
 
-func (c *doctorCommand) examine(ctx context.Context, brokers []string, record *warehouse.Store) []collector.Check {
+func (c *doctorCommand) examine(ctx context.Context, cluster stream.Cluster, record *warehouse.Store) []collector.Check {
 	if !c.Deep {
-		return collector.Examine(ctx, brokers, collector.InteractionsTopic, record)
+		return collector.Examine(ctx, cluster, collector.InteractionsTopic, record)
 	}
 	debug.SetMemoryLimit(deepMemory)
-	o := collector.AuditOptions{Brokers: brokers, Record: record}
+	o := collector.AuditOptions{Stream: cluster, Record: record}
 	if keys, end := c.keys(ctx); keys != nil {
 		defer end()
 		o.Pseudonym = keys.Pseudonym
@@ -97,11 +98,11 @@ func (c *doctorCommand) keys(ctx context.Context) (*vault.Vault, func()) {
 	return keys, func() { db.Close() }
 }
 
-func (c *doctorCommand) reach(ctx context.Context) ([]string, *warehouse.Store, error) {
-	brokers, err := c.brokers()
+func (c *doctorCommand) reach(ctx context.Context) (stream.Cluster, *warehouse.Store, error) {
+	cluster, err := c.cluster()
 	if err != nil {
-		return nil, nil, err
+		return stream.Cluster{}, nil, err
 	}
 	record, err := c.open(ctx, embedded.ReaderUser)
-	return brokers, record, err
+	return cluster, record, err
 }

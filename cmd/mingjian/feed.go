@@ -24,11 +24,11 @@ func (*importCommand) Help() string {
 
 // Run sends the files and says what became of every event.
 func (c *importCommand) Run(ctx context.Context) error {
-	brokers, err := c.brokers()
+	cluster, err := c.cluster()
 	if err != nil {
 		return err
 	}
-	producer := intake.NewProducer(brokers, collector.InteractionsTopic)
+	producer := intake.NewProducer(cluster, collector.InteractionsTopic)
 	defer producer.Close()
 	summary, err := intake.Import(ctx, producer, c.Files, intake.ImportOptions{Progress: os.Stderr})
 	for _, line := range summary.Refused {
@@ -77,7 +77,7 @@ func (*simulateCommand) Help() string {
 
 // Run plays the scenarios into the stream.
 func (c *simulateCommand) Run(ctx context.Context) error {
-	brokers, err := c.brokers()
+	cluster, err := c.cluster()
 	if err != nil {
 		return err
 	}
@@ -91,7 +91,7 @@ func (c *simulateCommand) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	producer := intake.NewProducer(brokers, collector.InteractionsTopic)
+	producer := intake.NewProducer(cluster, collector.InteractionsTopic)
 	defer producer.Close()
 	sent, err := intake.Simulate(ctx, producer, player, time.Now)
 	if err != nil {

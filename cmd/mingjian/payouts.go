@@ -21,6 +21,7 @@ import (
 	"mingjian/audit/fund"
 	"mingjian/audit/store"
 	"mingjian/collector"
+	"mingjian/collector/stream"
 )
 
 // The webhook that orders are sent to, beside the topic. The secret comes by the environment only: a
@@ -52,7 +53,7 @@ func (a auditService) pay(ctx context.Context, group *errgroup.Group, money *fun
 		}
 		group.Go(func() error { return hook.Run(ctx) })
 	}
-	r := results{brokers: a.brokers, confirm: confirm, db: a.db, log: a.log}
+	r := results{stream: a.stream, confirm: confirm, db: a.db, log: a.log}
 	group.Go(func() error { return r.run(ctx) })
 	return nil
 }
@@ -65,7 +66,7 @@ type confirmer interface {
 // results reads what receivers say of payouts, and tells the cases. A message counts as read once it has
 // been handled: what comes twice is known by its payout id.
 type results struct {
-	brokers []string
+	stream  stream.Cluster
 	confirm confirmer
 	db      *store.DB
 	log     *slog.Logger
@@ -87,13 +88,13 @@ const (
 func (r results) run(ctx context.Context) error {
 	// The library asks for a missing topic as fast as the broker answers.
 	if err := r.try(ctx, "wait for the topics of payouts", func() error {
-		return collector.TopicsExist(ctx, r.brokers, fund.OrderTopic, fund.ResultTopic)
+		return collector.TopicsExist(ctx, r.stream, fund.OrderTopic, fund.ResultTopic)
 	}); err != nil {
 		return nil
 	}
 	reader := kafka.NewReader(kafka.ReaderConfig{
-		Brokers: r.brokers, GroupID: payoutGroup, Topic: fund.ResultTopic, StartOffset: kafka.FirstOffset,
-		Dialer: &kafka.Dialer{ClientID: "mingjian", Timeout: resultsDial}, MaxWait: resultsWait,
+		Brokers: r.stream.Brokers, GroupID: payoutGroup, Topic: fund.ResultTopic, StartOffset: kafka.FirstOffset,
+		Dialer: r.stream.Dialer("mingjian", resultsDial), MaxWait: resultsWait,
 		ErrorLogger: kafka.LoggerFunc(func(msg string, args ...any) { r.log.Debug("payout results: " + fmt.Sprintf(msg, args...)) }),
 	})
 	defer reader.Close()

@@ -15,6 +15,7 @@ import (
 	"mingjian/audit/fund"
 	"mingjian/audit/store"
 	"mingjian/collector/intake"
+	"mingjian/collector/stream"
 	"mingjian/deploy/embedded/kafka"
 	"mingjian/deploy/embedded/kafka/kafkatest"
 	"mingjian/policies"
@@ -80,8 +81,8 @@ func TestPayoutResultsAreBookedOnceInWhateverShapeTheyCome(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	brokers := []string{kafkatest.Start(t, kafka.Topic{Name: fund.OrderTopic, Partitions: 1}, kafka.Topic{Name: fund.ResultTopic, Partitions: 1})}
-	producer := intake.NewProducer(brokers, fund.ResultTopic)
+	cluster := stream.At(kafkatest.Start(t, kafka.Topic{Name: fund.OrderTopic, Partitions: 1}, kafka.Topic{Name: fund.ResultTopic, Partitions: 1}))
+	producer := intake.NewProducer(cluster, fund.ResultTopic)
 	defer producer.Close()
 	say := func(values ...string) {
 		t.Helper()
@@ -98,7 +99,7 @@ func TestPayoutResultsAreBookedOnceInWhateverShapeTheyCome(t *testing.T) {
 	begin := func() (stop func()) {
 		ctx, cancel := context.WithCancel(ctx)
 		ended := make(chan error, 1)
-		go func() { ended <- results{brokers, confirm, db, quiet}.run(ctx) }()
+		go func() { ended <- results{cluster, confirm, db, quiet}.run(ctx) }()
 		return func() {
 			cancel()
 			if err := <-ended; err != nil {

@@ -36,7 +36,7 @@ func (c *rejectsCommand) Run(ctx context.Context, log *slog.Logger) error {
 	if err != nil {
 		return err
 	}
-	brokers, err := c.brokers()
+	cluster, err := c.cluster()
 	if err != nil {
 		return err
 	}
@@ -58,7 +58,7 @@ func (c *rejectsCommand) Run(ctx context.Context, log *slog.Logger) error {
 	if err != nil {
 		return err
 	}
-	producer := intake.NewProducer(brokers, collector.InteractionsTopic)
+	producer := intake.NewProducer(cluster, collector.InteractionsTopic)
 	defer producer.Close()
 	result, err := intake.ReplayRejects(ctx, producer, record, intake.RejectsOptions{
 		Query:  warehouse.RefusedQuery{Topic: collector.InteractionsTopic, Reason: c.Reason, Since: since},

@@ -14,7 +14,6 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus/promhttp"
-	"github.com/segmentio/kafka-go"
 	"golang.org/x/sync/errgroup"
 
 	"mingjian/audit/api"
@@ -27,6 +26,7 @@ import (
 	"mingjian/collector"
 	"mingjian/collector/indicator"
 	"mingjian/collector/intake"
+	"mingjian/collector/stream"
 	"mingjian/collector/warehouse"
 	"mingjian/deploy/embedded"
 )
@@ -55,7 +55,7 @@ func (c *serveCommand) Run(ctx context.Context, log *slog.Logger) error {
 	if err != nil {
 		return err
 	}
-	brokers, err := c.brokers()
+	cluster, err := c.cluster()
 	if err != nil {
 		return err
 	}
@@ -86,7 +86,7 @@ func (c *serveCommand) Run(ctx context.Context, log *slog.Logger) error {
 	if err != nil {
 		return err
 	}
-	s := auditService{dir: dir, db: db, keys: keys, listener: listener, brokers: brokers, record: record, warehouse: options.Addr, rules: rules, casework: c.casework, signing: c.signing, alerts: os.Getenv(grafanaSecret), log: log}
+	s := auditService{dir: dir, db: db, keys: keys, listener: listener, stream: cluster, record: record, warehouse: options.Addr, rules: rules, casework: c.casework, signing: c.signing, alerts: os.Getenv(grafanaSecret), log: log}
 	invited, err := s.start(ctx, group)
 	if err != nil {
 		return err
@@ -101,7 +101,7 @@ type auditService struct {
 	db        *store.DB
 	keys      *vault.Vault // opens originals, for whoever may see them
 	listener  net.Listener
-	brokers   []string
+	stream    stream.Cluster
 	record    *warehouse.Store
 	rules     *collector.Rules
 	warehouse string            // its address, to show
@@ -147,7 +147,7 @@ func (a auditService) start(ctx context.Context, group *errgroup.Group) (invited
 	if a.signing.local(a.listener.Addr().String()) {
 		people = append(people, identity.LocalReader{Accounts: signIn.Accounts})
 	}
-	producer := intake.NewProducer(a.brokers, collector.InteractionsTopic)
+	producer := intake.NewProducer(a.stream, collector.InteractionsTopic)
 	packages, err := a.packages(ctx, signIn.Accounts)
 	if err != nil {
 		return "", err
@@ -230,7 +230,7 @@ func (p parts) Health(ctx context.Context) []console.Check {
 		return console.Check{Name: name, OK: true, Detail: fine}
 	}
 	checks := []console.Check{
-		check("broker", "answers", reachable(ctx, p.brokers)),
+		check("broker", "answers", reachable(ctx, p.stream)),
 		check("warehouse", "answers", p.record.Ping(ctx)),
 		check("store", "answers", p.db.Ping(ctx)),
 	}
@@ -247,15 +247,22 @@ func (p parts) Health(ctx context.Context) []console.Check {
 // healthTimeout bounds a health check, so that a page about a hanging part does not hang itself.
 const healthTimeout = 2 * time.Second
 
-// reachable asks for a connection to any of the brokers.
-func reachable(ctx context.Context, brokers []string) error {
+// reachable asks any of the brokers for an answer.
+func reachable(ctx context.Context, cluster stream.Cluster) error {
+	dialer := cluster.Dialer("mingjian", healthTimeout)
 	var faults []error
-	for _, broker := range brokers {
-		conn, err := kafka.DefaultDialer.DialContext(ctx, "tcp", broker)
+	for _, broker := range cluster.Brokers {
+		conn, err := dialer.DialContext(ctx, "tcp", broker)
 		if err == nil {
-			return conn.Close()
+			// A connection alone says nothing: one is taken by a broker that hangs, and by one that speaks TLS.
+			_ = conn.SetDeadline(time.Now().Add(healthTimeout))
+			_, err = conn.ApiVersions()
+			conn.Close()
 		}
-		faults = append(faults, err)
+		if err == nil {
+			return nil
+		}
+		faults = append(faults, cluster.Explain(err))
 	}
 	return errors.Join(faults...)
 }
@@ -264,7 +271,7 @@ func reachable(ctx context.Context, brokers []string) error {
 func (p parts) Endpoints() []console.Endpoint {
 	return []console.Endpoint{
 		{Name: "console", Address: "http://" + p.listener.Addr().String()},
-		{Name: "kafka", Address: strings.Join(p.brokers, ", ")},
+		{Name: "kafka", Address: p.stream.String()},
 		{Name: "clickhouse", Address: p.warehouse},
 	}
 }

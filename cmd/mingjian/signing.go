@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
-	"os"
 	"strings"
 	"time"
 
@@ -53,16 +52,12 @@ func (s *signing) provider() (*identity.ProviderOptions, error) {
 	if s.OIDCIssuer == "" {
 		return nil, nil
 	}
-	secret := os.Getenv(oidcSecret)
-	if file := os.Getenv(oidcSecret + "_FILE"); secret == "" && file != "" {
-		text, err := os.ReadFile(file)
-		if err != nil {
-			return nil, fmt.Errorf("read the client's secret at the provider: %w", err)
-		}
-		secret = strings.TrimSpace(string(text))
+	known, err := secret(oidcSecret)
+	if err != nil {
+		return nil, err
 	}
 	return &identity.ProviderOptions{
-		Issuer: s.OIDCIssuer, ClientID: s.OIDCClientID, ClientSecret: secret, GroupsClaim: s.OIDCGroupsClaim, Roles: s.OIDCRoles, Tenants: s.OIDCTenants,
+		Issuer: s.OIDCIssuer, ClientID: s.OIDCClientID, ClientSecret: known, GroupsClaim: s.OIDCGroupsClaim, Roles: s.OIDCRoles, Tenants: s.OIDCTenants,
 	}, nil
 }
 

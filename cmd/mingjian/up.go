@@ -17,6 +17,7 @@ import (
 	"mingjian/collector"
 	"mingjian/collector/intake"
 	"mingjian/collector/scenario"
+	"mingjian/collector/stream"
 	"mingjian/collector/warehouse"
 	"mingjian/deploy/embedded"
 	"mingjian/deploy/embedded/clickhouse"
@@ -139,7 +140,7 @@ func (c *upCommand) application(ctx context.Context, stop func(), endpoints embe
 		return err
 	}
 	defer record.Close()
-	brokers := []string{endpoints.Kafka}
+	cluster := stream.At(endpoints.Kafka)
 	db, err := openWorkflow(ctx, c.Data, log)
 	if err != nil {
 		return err
@@ -155,13 +156,13 @@ func (c *upCommand) application(ctx context.Context, stop func(), endpoints embe
 	if err != nil {
 		return err
 	}
-	collecting := collecting(brokers, record, keys, rules, log)
+	collecting := collecting(cluster, record, keys, rules, log)
 	collecting.Classifier = classifier
 	alerts, err := secretIn(c.Data)
 	if err != nil {
 		return err
 	}
-	service := auditService{dir: c.Data, db: db, keys: keys, listener: listener, brokers: brokers, record: record, warehouse: endpoints.ClickHouse, rules: rules, health: collecting.Health, casework: c.casework, signing: c.signing, alerts: alerts, log: log}
+	service := auditService{dir: c.Data, db: db, keys: keys, listener: listener, stream: cluster, record: record, warehouse: endpoints.ClickHouse, rules: rules, health: collecting.Health, casework: c.casework, signing: c.signing, alerts: alerts, log: log}
 	invited, err := service.start(ctx, group)
 	if err != nil {
 		return err
@@ -175,7 +176,7 @@ func (c *upCommand) application(ctx context.Context, stop func(), endpoints embe
 		defer time.AfterFunc(c.ExitAfter, stop).Stop()
 	}
 	if c.Demo {
-		group.Go(func() error { return c.demo(ctx, brokers, rules.Bundle()) })
+		group.Go(func() error { return c.demo(ctx, cluster, rules.Bundle()) })
 	}
 	return group.Wait()
 }
@@ -203,12 +204,12 @@ func self() string {
 }
 
 // demo plays the contact centre until ctx ends.
-func (c *upCommand) demo(ctx context.Context, brokers []string, bundle *policies.Bundle) error {
+func (c *upCommand) demo(ctx context.Context, cluster stream.Cluster, bundle *policies.Bundle) error {
 	player, err := scenario.Demo(ctx, bundle, policies.Builtin(), scenario.PlayOptions{Seed: c.Seed, Now: time.Now(), Live: true})
 	if err != nil {
 		return err
 	}
-	producer := intake.NewProducer(brokers, collector.InteractionsTopic)
+	producer := intake.NewProducer(cluster, collector.InteractionsTopic)
 	defer producer.Close()
 	_, err = intake.Simulate(ctx, producer, player, time.Now)
 	if ctx.Err() != nil {

@@ -2,21 +2,23 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 
+	"mingjian/collector/stream"
 	"mingjian/collector/warehouse"
 	"mingjian/deploy/embedded"
 )
 
 // where is how a command finds a system: by the data directory of a running 'up', or by addresses.
-// Passwords are never flags: they are in the data directory, or in MINGJIAN_CLICKHOUSE_PASSWORD.
 type where struct {
 	Data           string   `help:"Data directory of a running 'mingjian up'; without one, the default directory." placeholder:"DIR"`
-	Kafka          []string `help:"Kafka brokers, host:port, instead of those found in --data." placeholder:"BROKER"`
-	ClickHouse     string   `name:"clickhouse" help:"ClickHouse, http://host:8123 or clickhouse://host:9000, instead of the one found in --data." placeholder:"URL"`
-	ClickHouseUser string   `name:"clickhouse-user" help:"ClickHouse user; its password is read from MINGJIAN_CLICKHOUSE_PASSWORD." placeholder:"NAME"`
+	Kafka          []string `group:"Your own Kafka and ClickHouse:" help:"Kafka brokers, host:port, instead of those found in --data." placeholder:"BROKER"`
+	ClickHouse     string   `group:"Your own Kafka and ClickHouse:" name:"clickhouse" help:"ClickHouse, http://host:8123 or clickhouse://host:9000 (over TLS https://host:8443 or clickhouse://host:9440?secure=true), instead of the one found in --data." placeholder:"URL"`
+	ClickHouseUser string   `group:"Your own Kafka and ClickHouse:" name:"clickhouse-user" help:"ClickHouse user; its password is read from MINGJIAN_CLICKHOUSE_PASSWORD, or the file that MINGJIAN_CLICKHOUSE_PASSWORD_FILE names." placeholder:"NAME"`
+	secured        `embed:"" group:"Your own Kafka and ClickHouse:"`
 }
 
 // dataDirectory is where 'up' keeps its data when no flag says otherwise. The demo has one of its
@@ -58,13 +60,16 @@ func (w *where) running() (embedded.Endpoints, string, error) {
 	return embedded.Endpoints{}, "", err
 }
 
-// brokers says where the stream is.
-func (w *where) brokers() ([]string, error) {
+// cluster says where the stream is and how it is reached.
+func (w *where) cluster() (stream.Cluster, error) {
 	if len(w.Kafka) > 0 {
-		return w.Kafka, nil
+		return w.secured.kafka(w.Kafka)
+	}
+	if w.secured.overKafka() {
+		return stream.Cluster{}, errors.New("--kafka-tls, --kafka-sasl and what belongs to them are for brokers that --kafka names: the embedded one listens on this machine only")
 	}
 	endpoints, _, err := w.running()
-	return []string{endpoints.Kafka}, err
+	return stream.At(endpoints.Kafka), err
 }
 
 // console is the address of the running system's console; "" where that is not known.
@@ -83,7 +88,18 @@ func (w *where) console() string {
 func (w *where) store(user string) (warehouse.Options, error) {
 	readOnly := user == embedded.ReaderUser
 	if w.ClickHouse != "" {
-		return warehouse.Options{Addr: w.ClickHouse, User: w.ClickHouseUser, Password: os.Getenv("MINGJIAN_CLICKHOUSE_PASSWORD"), ReadOnly: readOnly}, nil
+		password, err := secret(clickhousePassword)
+		if err != nil {
+			return warehouse.Options{}, err
+		}
+		out := warehouse.Options{Addr: w.ClickHouse, User: w.ClickHouseUser, Password: password, ReadOnly: readOnly}
+		if w.ClickHouseCA != "" {
+			out.TLS, err = trusting(w.ClickHouseCA, "--clickhouse-ca")
+		}
+		return out, err
+	}
+	if w.ClickHouseCA != "" {
+		return warehouse.Options{}, errors.New("--clickhouse-ca is for the server that --clickhouse names: the embedded one listens on this machine only")
 	}
 	endpoints, dir, err := w.running()
 	if err != nil {

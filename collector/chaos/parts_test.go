@@ -22,6 +22,7 @@ import (
 	"mingjian/audit/store"
 	"mingjian/audit/vault"
 	"mingjian/collector"
+	"mingjian/collector/stream"
 	"mingjian/collector/warehouse"
 	"mingjian/deploy/embedded/clickhouse"
 	"mingjian/deploy/embedded/kafka"
@@ -118,7 +119,7 @@ func collect(ctx context.Context, r role, log *slog.Logger) error {
 		return err
 	}
 	return collector.Run(ctx, collector.Options{
-		Brokers: []string{r.Broker}, Store: record, Keys: keys, Rules: rules, Log: log,
+		Stream: stream.At(r.Broker), Store: record, Keys: keys, Rules: rules, Log: log,
 		Now: func() time.Time { return time.Now().Add(offBy(r.Clock)) },
 	})
 }

@@ -11,6 +11,7 @@ import (
 	client "github.com/segmentio/kafka-go"
 
 	"mingjian/collector"
+	"mingjian/collector/stream"
 )
 
 // told is how many differences are told; the first ones lead to the cause.
@@ -38,7 +39,7 @@ func (s *system) audit(ctx context.Context) {
 		s.t.Fatal(err)
 	}
 	defer record.Close()
-	for _, c := range collector.Audit(ctx, collector.AuditOptions{Brokers: []string{s.broker}, Record: record}) {
+	for _, c := range collector.Audit(ctx, collector.AuditOptions{Stream: stream.At(s.broker), Record: record}) {
 		if !c.OK || strings.HasPrefix(c.Name, "lag") && !strings.Contains(c.Detail, "at the end") {
 			s.t.Errorf("doctor: %s: %s", c.Name, c.Detail)
 		}

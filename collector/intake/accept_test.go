@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"mingjian/collector/intake"
+	"mingjian/collector/stream"
 )
 
 func TestAcceptTakesEveryForm(t *testing.T) {
@@ -76,7 +77,7 @@ func TestAcceptFailsAsAWholeWithNothingSent(t *testing.T) {
 	if n := len(s.messages(t)); n != 0 {
 		t.Errorf("%d messages were sent", n)
 	}
-	away := intake.NewProducer([]string{"127.0.0.1:1"}, topic)
+	away := intake.NewProducer(stream.At("127.0.0.1:1"), topic)
 	defer away.Close()
 	if _, err := away.Accept(t.Context(), strings.NewReader(a), "", nil); !errors.Is(err, intake.ErrAway) {
 		t.Errorf("away: %v", err)

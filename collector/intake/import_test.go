@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"mingjian/collector/intake"
+	"mingjian/collector/stream"
 )
 
 func file(t *testing.T, name, content string) string {
@@ -219,7 +220,7 @@ func TestImportEndsWithItsContext(t *testing.T) {
 }
 
 func TestImportSaysThatTheBrokerIsAway(t *testing.T) {
-	p := intake.NewProducer([]string{"127.0.0.1:1"}, topic)
+	p := intake.NewProducer(stream.At("127.0.0.1:1"), topic)
 	defer p.Close()
 	got, err := intake.Import(t.Context(), p, []string{file(t, "f", line("s-1", 1, "好"))}, intake.ImportOptions{})
 	if !errors.Is(err, intake.ErrAway) || got.Sent != 0 {

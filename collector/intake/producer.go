@@ -8,6 +8,8 @@ import (
 
 	"github.com/dustin/go-humanize"
 	"github.com/segmentio/kafka-go"
+
+	"mingjian/collector/stream"
 )
 
 const (
@@ -35,6 +37,7 @@ func (e *TooLargeError) Error() string {
 // Producer puts messages into the stream. It is safe for many goroutines; Close ends it.
 type Producer struct {
 	topic     string
+	stream    stream.Cluster
 	writer    *kafka.Writer
 	transport *kafka.Transport
 }
@@ -43,10 +46,10 @@ type Producer struct {
 //
 // Keys are spread over partitions as the Java client does (murmur2), so that a session's events meet
 // in one partition whichever client sent them; every replica must have a message before it counts.
-func NewProducer(brokers []string, topic string) *Producer {
-	transport := &kafka.Transport{ClientID: "mingjian"}
-	return &Producer{topic: topic, transport: transport, writer: &kafka.Writer{
-		Addr: kafka.TCP(brokers...), Transport: transport, Balancer: kafka.Murmur2Balancer{},
+func NewProducer(cluster stream.Cluster, topic string) *Producer {
+	transport := cluster.Transport("mingjian")
+	return &Producer{topic: topic, stream: cluster, transport: transport, writer: &kafka.Writer{
+		Addr: cluster.Addr(), Transport: transport, Balancer: kafka.Murmur2Balancer{},
 		RequiredAcks: kafka.RequireAll, MaxAttempts: attempts,
 		BatchSize: batchMessages, BatchTimeout: batchWait, BatchBytes: MaxMessage - 61,
 	}}
@@ -92,7 +95,7 @@ func (p *Producer) write(ctx context.Context, messages []kafka.Message) ([]error
 	case ctx.Err() != nil:
 		return nil, ctx.Err()
 	case !errors.As(err, &each):
-		return nil, fmt.Errorf("%w: %w", ErrAway, err)
+		return nil, fmt.Errorf("%w: %w", ErrAway, p.stream.Explain(err))
 	}
 	for i, e := range each {
 		switch {
@@ -108,7 +111,7 @@ func (p *Producer) write(ctx context.Context, messages []kafka.Message) ([]error
 			refused[i] = fmt.Errorf("message of %s bytes is larger than this broker takes (its message.max.bytes is below %s)",
 				humanize.Comma(int64(len(messages[i].Value))), humanize.Comma(MaxMessage))
 		default:
-			return nil, fmt.Errorf("%w: %w", ErrAway, e)
+			return nil, fmt.Errorf("%w: %w", ErrAway, p.stream.Explain(e))
 		}
 	}
 	return refused, nil

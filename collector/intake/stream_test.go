@@ -11,22 +11,23 @@ import (
 	client "github.com/segmentio/kafka-go"
 
 	"mingjian/collector/intake"
+	"mingjian/collector/stream"
 	"mingjian/deploy/embedded/kafka"
 	"mingjian/deploy/embedded/kafka/kafkatest"
 )
 
 const topic = "interactions"
 
-// stream is a broker with a topic of three partitions, and a producer for it.
-type stream struct {
+// stage is a broker with a topic of three partitions, and a producer for it.
+type stage struct {
 	addr string
 	*intake.Producer
 }
 
-func open(t *testing.T) stream {
+func open(t *testing.T) stage {
 	t.Helper()
-	s := stream{addr: kafkatest.Start(t, kafka.Topic{Name: topic, Partitions: 3})}
-	s.Producer = intake.NewProducer([]string{s.addr}, topic)
+	s := stage{addr: kafkatest.Start(t, kafka.Topic{Name: topic, Partitions: 3})}
+	s.Producer = intake.NewProducer(stream.At(s.addr), topic)
 	t.Cleanup(func() {
 		if err := s.Close(); err != nil {
 			t.Errorf("close: %v", err)
@@ -36,7 +37,7 @@ func open(t *testing.T) stream {
 }
 
 // messages reads everything that is in the topic, partition by partition.
-func (s stream) messages(t *testing.T) []client.Message {
+func (s stage) messages(t *testing.T) []client.Message {
 	t.Helper()
 	var out []client.Message
 	for partition := range 3 {
@@ -148,7 +149,7 @@ func TestTheLargestMessageGoesInAndOneByteMoreIsRefused(t *testing.T) {
 }
 
 func TestSendSaysThatTheBrokerIsAway(t *testing.T) {
-	p := intake.NewProducer([]string{"127.0.0.1:1"}, topic)
+	p := intake.NewProducer(stream.At("127.0.0.1:1"), topic)
 	defer p.Close()
 	if err := p.Send(t.Context(), topic, []byte("k"), []byte("v")); err == nil || !strings.Contains(err.Error(), "the broker cannot be reached") {
 		t.Errorf("got %v", err)

@@ -3,6 +3,7 @@ package warehouse
 import (
 	"cmp"
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
@@ -37,10 +38,13 @@ const (
 
 // Options say where the record is.
 type Options struct {
-	Addr     string // http://host:port or clickhouse://host:port (native)
+	Addr     string // http:// or https://host:port, or clickhouse://host:port (native; over TLS with ?secure=true)
 	User     string // "" is ClickHouse's user default
 	Password string
 	Database string // "" is DefaultDatabase
+	// TLS is how https:// and secure=true are spoken; nil trusts whom this machine trusts. With an address that
+	// asks for no TLS it is refused.
+	TLS *tls.Config
 	// ReadOnly leaves the schema as it is and has the server refuse every statement that would
 	// change anything, also for a user who might.
 	ReadOnly bool
@@ -125,6 +129,13 @@ func (o Options) driver() (*clickhouse.Options, error) {
 	if u.User != nil {
 		return nil, fmt.Errorf("the ClickHouse address of %s names a user: give user and password by themselves", u.Host)
 	}
+	secure, err := encrypted(u)
+	if err != nil {
+		return nil, fmt.Errorf("the ClickHouse address %s: %w", redacted(o.Addr), err)
+	}
+	if o.TLS != nil && !secure {
+		return nil, fmt.Errorf("the ClickHouse address %s asks for no TLS, of which more was said: write https://host:8443 or clickhouse://host:9440?secure=true", redacted(o.Addr))
+	}
 	out := &clickhouse.Options{
 		Addr:            []string{u.Host},
 		Auth:            clickhouse.Auth{Database: o.Database, Username: o.User, Password: o.Password},
@@ -138,8 +149,11 @@ func (o Options) driver() (*clickhouse.Options, error) {
 	if o.ReadOnly {
 		out.Settings = clickhouse.Settings{"readonly": 2} // reads and settings only, whatever the user may do
 	}
+	if secure {
+		out.TLS = cmp.Or(o.TLS, &tls.Config{MinVersion: tls.VersionTLS12})
+	}
 	switch u.Scheme {
-	case "http":
+	case "http", "https":
 		// Not compressed: the driver (v2.50.0) takes a compressed result for a failed one when a text
 		// in it holds "__exception__" and a line break, and a customer may write what he likes. To
 		// the engine on the same machine compression is only work.
@@ -148,9 +162,21 @@ func (o Options) driver() (*clickhouse.Options, error) {
 		out.Protocol = clickhouse.Native
 		out.Compression = &clickhouse.Compression{Method: clickhouse.CompressionLZ4}
 	default:
-		return nil, fmt.Errorf("the ClickHouse address %s begins with %s: only http:// and clickhouse:// are understood", redacted(o.Addr), u.Scheme)
+		return nil, fmt.Errorf("the ClickHouse address %s begins with %s: only http://, https:// and clickhouse:// are understood", redacted(o.Addr), u.Scheme)
 	}
 	return out, nil
+}
+
+// encrypted says whether an address asks for TLS. A parameter that is misspelt must not leave a connection in
+// the clear, so that no other is taken.
+func encrypted(u *url.URL) (bool, error) {
+	switch {
+	case u.RawQuery == "":
+		return u.Scheme == "https", nil
+	case u.Scheme == "clickhouse" && (u.RawQuery == "secure=true" || u.RawQuery == "secure"): // the second as in ClickHouse's own client
+		return true, nil
+	}
+	return false, fmt.Errorf("?%s is not understood: clickhouse:// may have ?secure=true behind it, and others nothing", u.RawQuery)
 }
 
 // open connects and makes sure that somebody answers.
@@ -209,6 +235,9 @@ func (o Options) explain(err error) error {
 	case unknownDatabase:
 		return fmt.Errorf("ClickHouse at %s has no database %s: start the collector once, which makes it: %w", addr, o.Database, brief{err})
 	case 0:
+		if _, untrusted := errors.AsType[*tls.CertificateVerificationError](err); untrusted {
+			return fmt.Errorf("ClickHouse at %s shows a certificate that is not trusted: name who signed it (--clickhouse-ca), and the server as it says it is called: %w", addr, brief{err})
+		}
 		var away net.Error
 		if errors.As(err, &away) {
 			return fmt.Errorf("ClickHouse at %s does not answer: start it or correct the address: %w", addr, brief{err})

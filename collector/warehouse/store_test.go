@@ -115,7 +115,7 @@ func TestConnectSaysWhatToDo(t *testing.T) {
 		{"nobody listens", func(o *warehouse.Options) { o.Addr = "http://127.0.0.1:1" }, "start it or correct the address"},
 		{"native, nobody listens", func(o *warehouse.Options) { o.Addr = "clickhouse://127.0.0.1:1" }, "start it or correct the address"},
 		{"no address", func(o *warehouse.Options) { o.Addr = "127.0.0.1" }, "write http://host:port"},
-		{"other protocol", func(o *warehouse.Options) { o.Addr = "ftp://127.0.0.1:1" }, "only http:// and clickhouse://"},
+		{"other protocol", func(o *warehouse.Options) { o.Addr = "ftp://127.0.0.1:1" }, "only http://, https:// and clickhouse://"},
 		{"user in the address", func(o *warehouse.Options) { o.Addr = "http://u:geheim@127.0.0.1:1" }, "by themselves"},
 		{"may only read", func(o *warehouse.Options) { o.User, o.Password = server.Reader, server.ReaderPassword }, "let an administrator start once"},
 		{"no database yet", func(o *warehouse.Options) { o.Database, o.ReadOnly = "absent", true }, "start the collector once"},

@@ -24,6 +24,7 @@ import (
 	"mingjian/audit/vault"
 	"mingjian/collector"
 	"mingjian/collector/scenario"
+	"mingjian/collector/stream"
 	"mingjian/collector/warehouse"
 	"mingjian/deploy/embedded/clickhouse/clickhousetest"
 	broker "mingjian/deploy/embedded/kafka"
@@ -144,7 +145,7 @@ func (s *system) collect() (stop func()) {
 	go func() {
 		defer close(ended)
 		if err := collector.Run(ctx, collector.Options{
-			Brokers: []string{s.addr}, Topic: s.topic, Findings: s.topic + ".findings", Rejects: s.topic + ".rejects", Group: s.topic,
+			Stream: stream.At(s.addr), Topic: s.topic, Findings: s.topic + ".findings", Rejects: s.topic + ".rejects", Group: s.topic,
 			Store: s.record, Keys: s.keys, Rules: s.rules, Batch: collector.Limits{Messages: 60, Wait: 20 * time.Millisecond}, Quiet: 50 * time.Millisecond, Grace: time.Second,
 			Log: slog.New(slog.NewTextHandler(s.t.Output(), &slog.HandlerOptions{Level: slog.LevelError})),
 		}); err != nil {

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"mingjian/collector"
+	"mingjian/collector/stream"
 	"mingjian/collector/warehouse"
 	"mingjian/dashboards"
 )
@@ -26,7 +27,7 @@ func (b *bench) audit(ctx context.Context) error {
 		return err
 	}
 	defer store.Close()
-	b.result.Checks = collector.Examine(ctx, []string{b.system.endpoints.Kafka}, collector.InteractionsTopic, store)
+	b.result.Checks = collector.Examine(ctx, stream.At(b.system.endpoints.Kafka), collector.InteractionsTopic, store)
 	for _, c := range b.result.Checks {
 		if !c.OK {
 			return &Wrong{c.Name + ": " + c.Detail}

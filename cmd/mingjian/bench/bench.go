@@ -2,7 +2,7 @@
 // collector, each a process of its own as `up` and `collect` start them, every pack loaded, and every
 // batch flushed to disk as by default.
 //
-//	talks ──stream──► producer ──Kafka──► collector ──► ClickHouse ◄── watch
+//	talks ──traffic─► producer ──Kafka──► collector ──► ClickHouse ◄── watch
 //	                     │                                  ▲
 //	                     ├──► plain copy (its own process) ─┤
 //	                     └──► the engine's own Kafka table ─┘
@@ -119,9 +119,9 @@ func (b *bench) say(format string, args ...any) {
 	fmt.Fprintf(b.Progress, "bench %4.0fs: "+format+"\n", append([]any{time.Since(b.began).Seconds()}, args...)...)
 }
 
-// stream makes a stream of about n messages that ends about now.
-func (b *bench) stream(name string, n int64) (*stream, error) {
-	s, err := newStream(b.talks, tagOf(name, time.Now()), b.Sessions, b.People)
+// traffic makes traffic of about n messages that ends about now.
+func (b *bench) traffic(name string, n int64) (*traffic, error) {
+	s, err := newTraffic(b.talks, tagOf(name, time.Now()), b.Sessions, b.People)
 	if err != nil {
 		return nil, err
 	}
@@ -151,7 +151,7 @@ func (b *bench) sustained(ctx context.Context) error {
 	if n == 0 {
 		n = int64(b.Duration.Seconds() * likely)
 	}
-	s, err := b.stream("sustained", n)
+	s, err := b.traffic("sustained", n)
 	if err != nil {
 		return err
 	}
@@ -218,9 +218,9 @@ const (
 	lookEvery = 250 * time.Millisecond
 )
 
-// through produces a stream and waits until all of it is sealed; it returns how much, and when the
+// through produces traffic and waits until all of it is sealed; it returns how much, and when the
 // last seal was seen.
-func (b *bench) through(ctx context.Context, w *watch, p *producer, s *stream, how pace) (n int64, ended time.Time, err error) {
+func (b *bench) through(ctx context.Context, w *watch, p *producer, s *traffic, how pace) (n int64, ended time.Time, err error) {
 	if _, err := w.look(ctx); err != nil {
 		return 0, ended, err
 	}

@@ -42,7 +42,7 @@ func (b *bench) latency(ctx context.Context) error {
 	}
 	b.say("measuring latency at %.0f/s for %v", rate, b.Latency)
 	n := int64(rate * b.Latency.Seconds())
-	s, err := b.stream("latency", n)
+	s, err := b.traffic("latency", n)
 	if err != nil {
 		return err
 	}

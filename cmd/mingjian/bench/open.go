@@ -26,7 +26,7 @@ const openFor = 10 * time.Minute
 
 // opened measures with sessions that are begun and left open, and nothing else.
 func (b *bench) opened(ctx context.Context) error {
-	s, err := newStream(beginnings(b.talks), tagOf("open", time.Now()), 1, b.People)
+	s, err := newTraffic(beginnings(b.talks), tagOf("open", time.Now()), 1, b.People)
 	if err != nil {
 		return err
 	}

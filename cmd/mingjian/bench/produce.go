@@ -29,7 +29,7 @@ type sent struct {
 	at     time.Time
 }
 
-// producer sends a stream into a topic and notes where it came to.
+// producer sends traffic into a topic and notes where it came to.
 type producer struct {
 	writer *kafka.Writer
 	done   atomic.Int64 // messages that the broker has
@@ -75,13 +75,13 @@ type pace struct {
 	count int64         // 0: until
 	until time.Duration // since the first message; 0: count
 	rate  float64       // messages a second; 0: as fast as lead allows
-	// lead bounds by how many messages the stream may be ahead of who reads it; 0: not.
+	// lead bounds by how many messages the traffic may be ahead of who reads it; 0: not.
 	lead   int64
 	behind func() int64 // how many the reader has done; where lead is given
 }
 
-// send sends messages of a stream at a pace and returns how many, when all of them are with the broker.
-func (p *producer) send(ctx context.Context, s *stream, how pace) (n int64, err error) {
+// send sends messages of traffic at a pace and returns how many, when all of them are with the broker.
+func (p *producer) send(ctx context.Context, s *traffic, how pace) (n int64, err error) {
 	var arena []byte
 	batch := make([]kafka.Message, 0, chunk)
 	began := time.Now()

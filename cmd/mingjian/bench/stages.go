@@ -37,8 +37,8 @@ type Stages struct {
 // message is one of the sample.
 type message struct{ key, value []byte }
 
-// messages renders messages of a stream.
-func messages(s *stream, n int) []message {
+// messages renders messages of traffic.
+func messages(s *traffic, n int) []message {
 	out := make([]message, n)
 	for i := range out {
 		key, value := s.next()
@@ -163,7 +163,7 @@ func (b *bench) stages(ctx context.Context) error {
 	}
 	b.say("measuring stages")
 	warm, sample := b.warmUp(), int(min(b.yardCount(), sampleMost))
-	s, err := b.stream("stages", int64(warm+sample))
+	s, err := b.traffic("stages", int64(warm+sample))
 	if err != nil {
 		return err
 	}

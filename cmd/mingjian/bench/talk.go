@@ -16,7 +16,7 @@ import (
 )
 
 const (
-	// played is how many sessions of the demo's contact centre the stream repeats, each time with other
+	// played is how many sessions of the demo's contact centre the traffic repeats, each time with other
 	// ids, people and moments: enough that every scenario is among them.
 	played = 2000
 	// brief is how long a session lasts at most for the number of those open at once. One that hangs on
@@ -122,15 +122,15 @@ func beginnings(all []talk) []talk {
 	return out
 }
 
-// stream plays talks as overlapping sessions without end. The talks begin one after the other at even
+// traffic plays talks as overlapping sessions without end. The talks begin one after the other at even
 // intervals, in rounds; round after round is the same but for ids, people and moments, so that a
 // message costs little more than copying it.
-type stream struct {
+type traffic struct {
 	talks  []talk
 	cues   []cue
 	round  time.Duration // length of a round
 	base   time.Time     // when the first one begins
-	tag    string        // tells this stream's sessions from others'
+	tag    string        // tells this traffic's sessions from others'
 	people int
 	most   int64 // sessions; 0: without end
 
@@ -147,8 +147,8 @@ type cue struct {
 	at         time.Duration // since the round's beginning
 }
 
-// newStream plays sessions so that open of them are open at once (see brief).
-func newStream(all []talk, tag string, open, people int) (*stream, error) {
+// newTraffic plays sessions so that open of them are open at once (see brief).
+func newTraffic(all []talk, tag string, open, people int) (*traffic, error) {
 	if len(all) == 0 {
 		return nil, errors.New("there is no conversation to play")
 	}
@@ -156,13 +156,13 @@ func newStream(all []talk, tag string, open, people int) (*stream, error) {
 	for _, t := range all {
 		lasts += min(brief, max(time.Second, t.lines[len(t.lines)-1].at))
 	}
-	s := &stream{talks: all, tag: tag, people: people}
+	s := &traffic{talks: all, tag: tag, people: people}
 	s.spread(lasts / time.Duration(open)) // Little's law: open = begun in a time × how long one lasts
 	return s, nil
 }
 
 // spread lays the talks out over a round of a length.
-func (s *stream) spread(round time.Duration) {
+func (s *traffic) spread(round time.Duration) {
 	s.round = max(round, time.Duration(len(s.talks))*time.Microsecond)
 	s.cues = s.cues[:0]
 	for i, t := range s.talks {
@@ -176,12 +176,12 @@ func (s *stream) spread(round time.Duration) {
 }
 
 // span is the event time that n messages take, about: sessions of days send their last messages later.
-func (s *stream) span(n int64) time.Duration {
+func (s *traffic) span(n int64) time.Duration {
 	return time.Duration(float64(n) / float64(len(s.cues)) * float64(s.round))
 }
 
 // next gives the next message, of which there must be one; both slices are valid until the call after. Moments never go back.
-func (s *stream) next() (key, value []byte) {
+func (s *traffic) next() (key, value []byte) {
 	for {
 		c := &s.cues[s.at]
 		begun := s.rounds - c.back

@@ -115,7 +115,7 @@ func (b *bench) copying(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	s, err := b.stream("copy", b.yardCount())
+	s, err := b.traffic("copy", b.yardCount())
 	if err != nil {
 		return err
 	}
@@ -146,8 +146,8 @@ func (b *bench) yardCount() int64 { return min(b.result.Interactions, yardMost) 
 // yardMost is enough for a rate, and bounds the time of a long run.
 const yardMost = 2_000_000
 
-// counted produces a stream and waits until a table has all of it.
-func (b *bench) counted(ctx context.Context, table string, p *producer, s *stream) (n int64, ended time.Time, err error) {
+// counted produces traffic and waits until a table has all of it.
+func (b *bench) counted(ctx context.Context, table string, p *producer, s *traffic) (n int64, ended time.Time, err error) {
 	var seen atomic.Int64
 	group, ctx := errgroup.WithContext(ctx)
 	target := make(chan int64, 1)
@@ -269,7 +269,7 @@ func (g *growth) rate() float64 {
 // collectorCatchesUp fills the topic while the collector is away, and starts it.
 func (b *bench) collectorCatchesUp(ctx context.Context) error {
 	b.say("producing while the collector is away")
-	s, err := b.stream("catch up", b.yardCount())
+	s, err := b.traffic("catch up", b.yardCount())
 	if err != nil {
 		return err
 	}

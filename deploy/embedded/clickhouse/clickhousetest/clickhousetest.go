@@ -23,9 +23,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	stdlog "log"
 	"log/slog"
 	"net"
 	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
+	neturl "net/url"
 	"os"
 	"os/exec"
 	"os/signal"
@@ -38,6 +42,7 @@ import (
 	chgo "github.com/ClickHouse/clickhouse-go/v2"
 
 	"mingjian/deploy/embedded/clickhouse"
+	"mingjian/deploy/embedded/tlstest"
 )
 
 // Who may use the server; the names are those of the product. User "default"
@@ -235,6 +240,23 @@ func (s *Server) Options() *chgo.Options {
 		Addr:     []string{s.Addr},
 		Auth:     chgo.Auth{Username: s.User, Password: s.Password},
 	}
+}
+
+// OverTLS is the address of a server before this one that ends TLS, with a certificate of the authority's, as
+// ClickHouse does by itself at its port for HTTPS. It ends with the test.
+func (s *Server) OverTLS(tb testing.TB, a *tlstest.Authority) (url string) {
+	tb.Helper()
+	behind, err := neturl.Parse(s.URL)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	proxy, quiet := httputil.NewSingleHostReverseProxy(behind), stdlog.New(io.Discard, "", 0)
+	proxy.ErrorLog = quiet
+	front := httptest.NewUnstartedServer(proxy)
+	front.TLS, front.Config.ErrorLog = a.Serving(false), quiet
+	front.StartTLS()
+	tb.Cleanup(front.Close)
+	return front.URL
 }
 
 // Kill ends the server at once, as a crash would. Connections to it are

@@ -11,7 +11,9 @@
 // A test that wants any broker, and not this one's faults, uses package kafkatest, which takes a running
 // cluster by its address.
 //
-// Not promised: durability over a loss of power (nothing is flushed), and anything about security.
+// One that StartSecured gives speaks TLS only and wants to know who comes.
+//
+// Not promised: durability over a loss of power (nothing is flushed).
 package apachetest
 
 import (
@@ -29,6 +31,11 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
+	"github.com/twmb/franz-go/pkg/sasl/plain"
+
+	"mingjian/deploy/embedded/kafka"
+	"mingjian/deploy/embedded/kafka/kafkatest"
+	"mingjian/deploy/embedded/tlstest"
 )
 
 // JarsVariable names the directory with Apache Kafka's jars.
@@ -52,6 +59,8 @@ type Cluster struct {
 	dir   string
 	jars  string
 	nodes []*node
+	// by is the authority of a cluster that StartSecured gave; nil: it is spoken to in the clear.
+	by *tlstest.Authority
 }
 
 type node struct {
@@ -65,11 +74,23 @@ type node struct {
 // ended, and their storage removed, when the test is.
 func Start(tb testing.TB, nodes int) *Cluster {
 	tb.Helper()
+	return start(tb, nodes, nil)
+}
+
+// StartSecured is Start of one node that speaks TLS only, with a certificate that the authority signed, and lets
+// kafkatest.User in with kafkatest.Password, by PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512.
+func StartSecured(tb testing.TB, by *tlstest.Authority) *Cluster {
+	tb.Helper()
+	return start(tb, 1, by)
+}
+
+func start(tb testing.TB, nodes int, by *tlstest.Authority) *Cluster {
+	tb.Helper()
 	jars := os.Getenv(JarsVariable)
 	if found, _ := filepath.Glob(filepath.Join(jars, "kafka_*.jar")); len(found) == 0 {
 		tb.Fatalf("%s=%q is no directory with Apache Kafka's jars: 'mvn -f .ci/kafka.pom dependency:copy-dependencies -DoutputDirectory=DIR' fills one", JarsVariable, jars)
 	}
-	c := &Cluster{tb: tb, dir: tb.TempDir(), jars: filepath.Join(jars, "*")}
+	c := &Cluster{tb: tb, dir: tb.TempDir(), jars: filepath.Join(jars, "*"), by: by}
 	for id := range nodes {
 		c.nodes = append(c.nodes, &node{id: id + 1})
 	}
@@ -109,13 +130,19 @@ func (c *Cluster) properties(n *node) string {
 		voters = append(voters, fmt.Sprintf("%d@%s", v.id, v.controller))
 	}
 	replicas := c.replicas()
-	return strings.Join([]string{
+	protocol := "PLAINTEXT"
+	if c.by != nil {
+		protocol = "SASL_SSL"
+	}
+	return strings.Join(append([]string{
 		fmt.Sprintf("node.id=%d", n.id),
 		"process.roles=broker,controller",
 		"controller.quorum.voters=" + strings.Join(voters, ","),
 		"controller.listener.names=CONTROLLER",
-		fmt.Sprintf("listeners=PLAINTEXT://%s,CONTROLLER://%s", n.broker, n.controller),
-		"advertised.listeners=PLAINTEXT://" + n.broker,
+		fmt.Sprintf("listeners=%s://%s,CONTROLLER://%s", protocol, n.broker, n.controller),
+		fmt.Sprintf("advertised.listeners=%s://%s", protocol, n.broker),
+		"listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT,SASL_SSL:SASL_SSL",
+		"inter.broker.listener.name=" + protocol,
 		"log.dirs=" + filepath.Join(c.nodeDir(n), "log"),
 		"auto.create.topics.enable=false",
 		// What is acknowledged by all in sync is on two of three nodes, so that one may be killed.
@@ -132,7 +159,57 @@ func (c *Cluster) properties(n *node) string {
 		"group.initial.rebalance.delay.ms=0",
 		// The default would take a third of the heap.
 		"log.cleaner.dedupe.buffer.size=4194304",
-	}, "\n") + "\n"
+	}, c.security()...), "\n") + "\n"
+}
+
+// security is what a node asks of its clients.
+func (c *Cluster) security() []string {
+	if c.by == nil {
+		return nil
+	}
+	certificate, key := c.by.Issue("broker")
+	both := filepath.Join(c.dir, "broker.pem") // Kafka reads both from one file
+	var text []byte
+	for _, file := range []string{key, certificate} {
+		part, err := os.ReadFile(file)
+		if err != nil {
+			c.tb.Fatal(err)
+		}
+		text = append(text, part...)
+	}
+	if err := os.WriteFile(both, text, 0o600); err != nil {
+		c.tb.Fatal(err)
+	}
+	const module = "org.apache.kafka.common.security."
+	return []string{
+		"ssl.keystore.type=PEM", "ssl.keystore.location=" + both,
+		"ssl.truststore.type=PEM", "ssl.truststore.location=" + c.by.File,
+		"sasl.enabled.mechanisms=PLAIN,SCRAM-SHA-256,SCRAM-SHA-512",
+		"sasl.mechanism.inter.broker.protocol=PLAIN",
+		fmt.Sprintf("listener.name.sasl_ssl.plain.sasl.jaas.config=%splain.PlainLoginModule required username=%q password=%q user_%[2]s=%[3]q;", module, kafkatest.User, kafkatest.Password),
+		"listener.name.sasl_ssl.scram-sha-256.sasl.jaas.config=" + module + "scram.ScramLoginModule required;",
+		"listener.name.sasl_ssl.scram-sha-512.sasl.jaas.config=" + module + "scram.ScramLoginModule required;",
+	}
+}
+
+// client is one that the cluster lets in.
+func (c *Cluster) client(addrs ...string) (*kgo.Client, error) {
+	options := []kgo.Opt{kgo.SeedBrokers(addrs...)}
+	if c.by != nil {
+		options = append(options, kgo.DialTLSConfig(c.by.Trusting()), kgo.SASL(plain.Auth{User: kafkatest.User, Pass: kafkatest.Password}.AsMechanism()))
+	}
+	return kgo.NewClient(options...)
+}
+
+// MakeTopics makes topics in the cluster and waits until each partition has a leader.
+func (c *Cluster) MakeTopics(topics ...kafka.Topic) {
+	c.tb.Helper()
+	client, err := c.client(c.Addrs()...)
+	if err != nil {
+		c.tb.Fatal(err)
+	}
+	defer client.Close()
+	kafkatest.MakeTopics(c.tb, client, topics)
 }
 
 func (c *Cluster) replicas() int { return min(3, len(c.nodes)) }
@@ -150,7 +227,13 @@ func (c *Cluster) format(n *node) {
 	if err := os.WriteFile(c.config(n), []byte(c.properties(n)), 0o600); err != nil {
 		c.tb.Fatal(err)
 	}
-	said, err := c.java("kafka.tools.StorageTool", "format", "--cluster-id", clusterID, "--config", c.config(n)).CombinedOutput()
+	args := []string{"format", "--cluster-id", clusterID, "--config", c.config(n)}
+	if c.by != nil {
+		for _, mechanism := range []string{"SCRAM-SHA-256", "SCRAM-SHA-512"} {
+			args = append(args, "--add-scram", fmt.Sprintf("%s=[name=%s,password=%s]", mechanism, kafkatest.User, kafkatest.Password))
+		}
+	}
+	said, err := c.java("kafka.tools.StorageTool", args...).CombinedOutput()
 	if err != nil {
 		c.tb.Fatalf("format the storage of node %d: %v\n%s", n.id, err, said)
 	}
@@ -187,7 +270,7 @@ func (c *Cluster) logFile(n *node) string { return filepath.Join(c.nodeDir(n), "
 // awaitServing waits until a node takes part: it is in its own answer about the cluster's brokers.
 func (c *Cluster) awaitServing(n *node) {
 	c.tb.Helper()
-	client, err := kgo.NewClient(kgo.SeedBrokers(n.broker))
+	client, err := c.client(n.broker)
 	if err != nil {
 		c.tb.Fatal(err)
 	}
@@ -260,7 +343,7 @@ func (c *Cluster) Restart(id int) {
 // Leader gives the node that leads a partition, waiting for one where there is none.
 func (c *Cluster) Leader(tb testing.TB, topic string, partition int) int {
 	tb.Helper()
-	client, err := kgo.NewClient(kgo.SeedBrokers(c.Addrs()...))
+	client, err := c.client(c.Addrs()...)
 	if err != nil {
 		tb.Fatal(err)
 	}

@@ -35,7 +35,12 @@ func Start(tb testing.TB, topics ...kafka.Topic) (addr string) {
 	tb.Helper()
 	if External() {
 		addrs := strings.Split(os.Getenv(AddressVariable), ",")
-		makeTopics(tb, addrs, topics)
+		client, err := kgo.NewClient(kgo.SeedBrokers(addrs...))
+		if err != nil {
+			tb.Fatal(err)
+		}
+		defer client.Close()
+		MakeTopics(tb, client, topics)
 		return addrs[0] // the others it tells by itself
 	}
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -57,15 +62,10 @@ func Start(tb testing.TB, topics ...kafka.Topic) (addr string) {
 	return addr
 }
 
-// makeTopics makes topics in a running Kafka, replicated as it replicates by default, and waits until
+// MakeTopics makes topics in the Kafka of a client, replicated as it replicates by default, and waits until
 // each partition has a leader.
-func makeTopics(tb testing.TB, addrs []string, topics []kafka.Topic) {
+func MakeTopics(tb testing.TB, client *kgo.Client, topics []kafka.Topic) {
 	tb.Helper()
-	client, err := kgo.NewClient(kgo.SeedBrokers(addrs...))
-	if err != nil {
-		tb.Fatal(err)
-	}
-	defer client.Close()
 	ctx, cancel := context.WithTimeout(context.Background(), topicWait)
 	defer cancel()
 	req := kmsg.NewPtrCreateTopicsRequest()
@@ -80,7 +80,7 @@ func makeTopics(tb testing.TB, addrs []string, topics []kafka.Topic) {
 	}
 	made, err := req.RequestWith(ctx, client)
 	if err != nil {
-		tb.Fatalf("make topics at %s: %v", strings.Join(addrs, ","), err)
+		tb.Fatalf("make topics: %v", err)
 	}
 	for _, t := range made.Topics {
 		if err := kerr.ErrorForCode(t.ErrorCode); err != nil {
@@ -94,7 +94,7 @@ func makeTopics(tb testing.TB, addrs []string, topics []kafka.Topic) {
 		}
 		select {
 		case <-ctx.Done():
-			tb.Fatalf("the topics at %s have no leaders within %v: %v", strings.Join(addrs, ","), topicWait, err)
+			tb.Fatalf("the topics have no leaders within %v: %v", topicWait, err)
 		case <-time.After(20 * time.Millisecond):
 		}
 	}
