@@ -104,7 +104,7 @@ func TestApacheKafkaLetsInWhoIsKnown(t *testing.T) {
 			cluster := known(t, a, mechanism, c.Addrs()[0])
 			followed(t, stageAt(t, c.Addrs()[0], on), cluster)
 			cluster.SASL = signIn(t, mechanism, "guessed")
-			turnedAway(t, cluster, on.interactions, "SASL")
+			turnedAway(t, cluster, on.interactions, "--kafka-user")
 		})
 	}
 }

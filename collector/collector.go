@@ -179,8 +179,9 @@ func Run(ctx context.Context, o Options) error {
 	defer m.withdraw(o.Registry)
 	cut := newCutter()
 	defer cut.all() // a fetch that nobody waits for any more would go on for a moment
-	transport := newTransport(o.Stream)
-	transport.Dial = cut.dial
+	cluster := o.Stream
+	cluster.Dial = cut.dial
+	transport := newTransport(cluster)
 	defer transport.CloseIdleConnections()
 	out := newOutlet(o, transport)
 	defer out.close()

@@ -78,7 +78,7 @@ func (x *examination) broker() map[int]bounds {
 	defer cancel()
 	client := &kafka.Client{Addr: x.stream.Addr(), Transport: transport}
 	meta, err := client.Metadata(ctx, &kafka.MetadataRequest{Topics: []string{x.topic}})
-	if !x.note("broker", x.stream.Explain(err), fmt.Sprintf("Kafka at %s answers", x.stream)) {
+	if !x.note("broker", stream.Explain(err), fmt.Sprintf("Kafka at %s answers", x.stream)) {
 		return nil
 	}
 	var ids []int
@@ -122,7 +122,7 @@ func TopicsExist(ctx context.Context, cluster stream.Cluster, topics ...string) 
 	client := &kafka.Client{Addr: cluster.Addr(), Transport: transport}
 	meta, err := client.Metadata(ctx, &kafka.MetadataRequest{Topics: topics})
 	if err != nil {
-		return fmt.Errorf("ask Kafka at %s for its topics: %w", cluster, cluster.Explain(err))
+		return fmt.Errorf("ask Kafka at %s for its topics: %w", cluster, stream.Explain(err))
 	}
 	var faults []error
 	for _, t := range meta.Topics {
@@ -136,7 +136,7 @@ func absent(t kafka.Topic) error {
 	if t.Error == nil {
 		return nil
 	}
-	return fmt.Errorf("topic %s: %w: make it first (interactions are keyed by session_id)", t.Name, t.Error)
+	return fmt.Errorf("topic %s: %w: make it first (interactions are keyed by session_id), or let the user of --kafka-user read and write it", t.Name, t.Error)
 }
 
 func (x *examination) schema(record Ledger) {

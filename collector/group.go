@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/segmentio/kafka-go"
+
+	"mingjian/collector/stream"
 )
 
 const (
@@ -32,11 +34,11 @@ const (
 // it is assigned. All workers have ended when it returns.
 func (c *collector) attend(ctx context.Context) error {
 	cut := newCutter()
-	dialer := c.Stream.Dialer(clientID, networkPatience)
-	dialer.DialFunc = cut.dial
+	cluster := c.Stream
+	cluster.Dial = cut.dial
 	group, err := kafka.NewConsumerGroup(kafka.ConsumerGroupConfig{
 		ID: c.Group, Brokers: c.Stream.Brokers, Topics: []string{c.Topic},
-		Dialer:            dialer,
+		Dialer:            cluster.Dialer(clientID, networkPatience),
 		HeartbeatInterval: heartbeat, SessionTimeout: sessionTimeout, RebalanceTimeout: rebalanceTimeout,
 		JoinGroupBackoff: rejoinPause, WatchPartitionChanges: true,
 		ErrorLogger: kafka.LoggerFunc(func(msg string, args ...any) { c.Log.Debug("kafka group: " + fmt.Sprintf(msg, args...)) }),
@@ -61,6 +63,7 @@ func (c *collector) attend(ctx context.Context) error {
 			<-closed
 		}
 	}()
+	told := "" // why we could not join, the last time
 	for {
 		pause := time.After(generationPause)
 		gen, err := group.Next(ctx)
@@ -68,12 +71,15 @@ func (c *collector) attend(ctx context.Context) error {
 			return nil
 		}
 		if err != nil {
-			if !errors.Is(err, kafka.RebalanceInProgress) {
-				c.Log.Warn("cannot join the consumer group, trying again", "group", c.Group, "error", err)
+			err = stream.Explain(err)
+			if !errors.Is(err, kafka.RebalanceInProgress) && err.Error() != told {
+				c.Log.Warn("cannot join the consumer group, trying again until it works", "group", c.Group, "error", err)
+				told = err.Error()
 			}
 			c.Health.joining(err)
 			continue
 		}
+		told = ""
 		var ids []int
 		for _, a := range gen.Assignments[c.Topic] {
 			ids = append(ids, a.ID)

@@ -2,6 +2,7 @@ package collector
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -9,6 +10,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 	"github.com/segmentio/kafka-go"
 
+	"mingjian/collector/stream"
 	"mingjian/collector/warehouse"
 	"mingjian/policies"
 )
@@ -94,8 +96,17 @@ func (o *outlet) send(ctx context.Context, findings []warehouse.Finding, rejects
 	if len(msgs) == 0 {
 		return nil
 	}
-	if err := o.writer.WriteMessages(ctx, msgs...); err != nil {
-		return fmt.Errorf("publish %d findings and %d rejects: %w", len(findings), len(rejects), err)
+	err := o.writer.WriteMessages(ctx, msgs...)
+	if each, many := errors.AsType[kafka.WriteErrors](err); many { // one for each message, mostly the same
+		for i, e := range each {
+			if e != nil {
+				err = fmt.Errorf("%d of %d, the first to %s: %w", each.Count(), len(each), msgs[i].Topic, e)
+				break
+			}
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("publish %d findings and %d rejects: %w", len(findings), len(rejects), stream.Explain(err))
 	}
 	return nil
 }

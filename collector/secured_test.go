@@ -62,15 +62,24 @@ func TestASecuredStreamIsFollowed(t *testing.T) {
 
 			wrong := known(t, a, mechanism, s.addr)
 			wrong.TLS = tlstest.NewAuthority(t).Trusting()
-			turnedAway(t, wrong, s.interactions, "certificate signed by unknown authority")
+			turnedAway(t, wrong, s.interactions, "--kafka-ca")
+			wrong.TLS = a.Trusting()
+			wrong.TLS.ServerName = "kafka-1"
+			turnedAway(t, wrong, s.interactions, "as their certificates do")
 			wrong = known(t, a, mechanism, s.addr)
 			if mechanism == "" {
 				wrong.TLS = a.Trusting()
-				turnedAway(t, wrong, s.interactions, "certificate required")
+				turnedAway(t, wrong, s.interactions, "--kafka-certificate")
 				return
 			}
+			if mechanism == "PLAIN" {
+				wrong.SASL = plain.Mechanism{Username: kafkatest.Stranger, Password: kafkatest.Password}
+				if err := collector.TopicsExist(t.Context(), wrong, s.interactions); err == nil || !strings.Contains(err.Error(), "--kafka-user read and write it") {
+					t.Errorf("who may not see the topic is told %v", err)
+				}
+			}
 			wrong.SASL = signIn(t, mechanism, "guessed")
-			turnedAway(t, wrong, s.interactions, "mechanism, user and password (--kafka-sasl)")
+			turnedAway(t, wrong, s.interactions, "--kafka-sasl")
 		})
 	}
 }

@@ -48,6 +48,7 @@ var Noun = store.Noun{Name: "vault", Files: migrationFiles}
 type Vault struct {
 	db     *store.DB
 	master [original.KeySize]byte
+	since  int64 // of the store's keys, Unix milliseconds
 
 	mu       sync.Mutex
 	known    memory
@@ -64,7 +65,7 @@ func Open(ctx context.Context, db *store.DB, keyFile string, make bool) (*Vault,
 	v := &Vault{db: db, known: newMemory()}
 	var recorded string
 	err := db.Read(ctx, func(tx *store.Tx) (err error) {
-		recorded, err = masterID(ctx, tx)
+		recorded, v.since, err = masterID(ctx, tx)
 		return err
 	})
 	if err != nil {
@@ -79,11 +80,11 @@ func Open(ctx context.Context, db *store.DB, keyFile string, make bool) (*Vault,
 	id := v.id()
 	if recorded == "" {
 		err = db.Write(ctx, func(tx *store.Tx) error {
-			if recorded, err = masterID(ctx, tx); err != nil || recorded != "" {
+			if recorded, v.since, err = masterID(ctx, tx); err != nil || recorded != "" {
 				return err
 			}
-			recorded = id
-			_, err := tx.ExecContext(ctx, `INSERT INTO vault_master (id, at_ms) VALUES ($1, $2)`, id, db.Now().UnixMilli())
+			recorded, v.since = id, db.Now().UnixMilli()
+			_, err := tx.ExecContext(ctx, `INSERT INTO vault_master (id, at_ms) VALUES ($1, $2)`, id, v.since)
 			return err
 		})
 		if err != nil {
@@ -96,13 +97,18 @@ func Open(ctx context.Context, db *store.DB, keyFile string, make bool) (*Vault,
 	return v, nil
 }
 
-func masterID(ctx context.Context, tx *store.Tx) (id string, err error) {
-	err = tx.QueryRowContext(ctx, `SELECT COALESCE(MAX(id), '') FROM vault_master`).Scan(&id)
+// masterID is the id of the master key that the store's keys are wrapped by, "" while there are none, and since when
+// (Unix milliseconds).
+func masterID(ctx context.Context, tx *store.Tx) (id string, since int64, err error) {
+	err = tx.QueryRowContext(ctx, `SELECT COALESCE(MAX(id), ''), COALESCE(MAX(at_ms), 0) FROM vault_master`).Scan(&id, &since)
 	if err != nil {
-		return "", fmt.Errorf("read the master key's id: %w", err)
+		return "", 0, fmt.Errorf("read the master key's id: %w", err)
 	}
-	return id, nil
+	return id, since, nil
 }
+
+// Installation tells this workflow store with its master key from every other.
+func (v *Vault) Installation() string { return fmt.Sprintf("%s-%d", v.id(), v.since) }
 
 // mac is HMAC-SHA-256 under the master key, of a purpose and parts, each with its length in front.
 func (v *Vault) mac(purpose string, parts ...string) []byte {

@@ -86,7 +86,7 @@ func (c *benchCommand) Run(ctx context.Context, log *slog.Logger) error {
 
 // benchCopyCommand is the process that 'bench' measures others against.
 type benchCopyCommand struct {
-	where
+	Data string `required:""`
 	ruled
 	Topic, Table     string
 	Partitions, Skip int
@@ -95,16 +95,16 @@ type benchCopyCommand struct {
 
 // Run copies until it is stopped or, checking, until its time is up.
 func (c *benchCopyCommand) Run(ctx context.Context) error {
-	cluster, err := c.cluster()
+	endpoints, err := embedded.Find(c.Data)
 	if err != nil {
 		return err
 	}
-	store, err := c.store(embedded.WriterUser)
+	store, err := embeddedStore(c.Data, endpoints, embedded.WriterUser)
 	if err != nil {
 		return err
 	}
 	o := bench.CopyOptions{
-		Broker: cluster.Brokers[0], ClickHouse: store.Addr, Password: store.Password,
+		Broker: endpoints.Kafka, ClickHouse: store.Addr, Password: store.Password,
 		Topic: c.Topic, Partitions: c.Partitions, Table: c.Table, Ready: os.Stdout,
 	}
 	if c.NaiveFor == 0 {

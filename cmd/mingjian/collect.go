@@ -101,6 +101,9 @@ func (c *collectCommand) Run(ctx context.Context, log *slog.Logger) error {
 	if err != nil {
 		return err
 	}
+	if err := claim(ctx, store, keys, dir); err != nil {
+		return err
+	}
 	group, ctx := errgroup.WithContext(ctx)
 	rules, err := c.follow(ctx, group, log)
 	if err != nil {

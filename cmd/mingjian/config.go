@@ -48,7 +48,8 @@ func (c configuration) Resolve(_ *kong.Context, parent *kong.Path, flag *kong.Fl
 	return c[flag.Name], nil
 }
 
-// Validate reports every key that no flag answers to: a typo must not pass in silence.
+// Validate reports every key that no flag answers to, and every value that none takes: neither a typo nor what is
+// left empty must pass in silence, and leave out what was meant to be asked for.
 func (c configuration) Validate(app *kong.Application) error {
 	known := map[string]map[string]bool{"": {}}
 	var walk func(n *kong.Node)
@@ -68,17 +69,26 @@ func (c configuration) Validate(app *kong.Application) error {
 	}
 	walk(app.Node)
 	var faults []error
+	taken := func(name string, value any) {
+		if _, nested := value.(map[string]any); nested || value == nil {
+			faults = append(faults, fmt.Errorf("configuration file: %s takes one value, or a list, behind its colon", name))
+		}
+	}
 	for key, value := range c {
 		section, isSection := value.(map[string]any)
 		switch {
 		case isSection && known[key] != nil:
-			for name := range section {
+			for name, value := range section {
 				if !known[key][name] {
 					faults = append(faults, fmt.Errorf("configuration file: %s has no setting %q", key, name))
+					continue
 				}
+				taken(key+": "+name, value)
 			}
-		case !known[""][key]:
+		case !known[""][key] && known[key] == nil:
 			faults = append(faults, fmt.Errorf("configuration file: there is no setting %q", strings.TrimSpace(key)))
+		case known[key] == nil || value != nil: // a command's section may be empty
+			taken(key, value)
 		}
 	}
 	return errors.Join(faults...)

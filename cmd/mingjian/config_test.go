@@ -31,6 +31,22 @@ func TestConfigurationOrder(t *testing.T) {
 	}
 }
 
+// What is left empty, or nested where one value is wanted, is a fault: "kafka-tls:" must not mean no TLS.
+func TestAConfigurationLeavesNothingOutInSilence(t *testing.T) {
+	for text, want := range map[string]string{
+		"kafka-tls:\n":                                     "kafka-tls takes one value",
+		"kafka-tls: {ca: /x}\n":                            "kafka-tls takes one value",
+		"kafka-tls: true\nimport:\n  kafka-tls:\n":         "import: kafka-tls takes one value",
+		"serve:\n  oidc-roles: {auditors: regulator}\n":    "serve: oidc-roles takes one value",
+		"import:\nkafka: [127.0.0.1:1]\nkafka-tls: true\n": "",
+	} {
+		_, err := parser(&cli{}).Parse([]string{"--config", fileOf(t, "mingjian.yaml", text), "import", "talk.jsonl"})
+		if want == "" && err != nil || want != "" && (err == nil || !strings.Contains(err.Error(), want)) {
+			t.Errorf("%q: %v, want %q", text, err, want)
+		}
+	}
+}
+
 func parse(t *testing.T, args ...string) *cli {
 	t.Helper()
 	var c cli

@@ -125,6 +125,9 @@ func (r results) try(ctx context.Context, what string, do func() error) error {
 				level = slog.LevelDebug
 			}
 		}))
+	if err == nil && level == slog.LevelDebug {
+		r.log.Info("it works again", "what", what)
+	}
 	return err
 }
 

@@ -19,12 +19,12 @@ import (
 // secured is what one's own servers ask of a connection. Passwords are never flags.
 type secured struct {
 	KafkaTLS         bool   `name:"kafka-tls" help:"Speak TLS with the brokers of --kafka."`
-	KafkaCA          string `name:"kafka-ca" type:"path" help:"PEM file with who signed the brokers' certificates, instead of those whom this machine trusts; implies --kafka-tls." placeholder:"FILE"`
-	KafkaCertificate string `name:"kafka-certificate" type:"path" help:"PEM file with our certificate, for brokers that ask for one, and its key where --kafka-key names no other; implies --kafka-tls." placeholder:"FILE"`
-	KafkaKey         string `name:"kafka-key" type:"path" help:"PEM file with the key of --kafka-certificate." placeholder:"FILE"`
-	KafkaSASL        string `name:"kafka-sasl" enum:",plain,scram-sha-256,scram-sha-512" default:"" help:"How to sign in at the brokers: plain (over TLS only), scram-sha-256 or scram-sha-512." placeholder:"MECHANISM"`
+	KafkaCA          string `name:"kafka-ca" type:"path" default:"" help:"PEM file with who signed the brokers' certificates, instead of those whom this machine trusts; implies --kafka-tls." placeholder:"FILE"`
+	KafkaCertificate string `name:"kafka-certificate" type:"path" default:"" help:"PEM file with our certificate, for brokers that ask for one, and its key where --kafka-key names no other; implies --kafka-tls." placeholder:"FILE"`
+	KafkaKey         string `name:"kafka-key" type:"path" default:"" help:"PEM file with the key of --kafka-certificate." placeholder:"FILE"`
+	KafkaSASL        string `name:"kafka-sasl" enum:",plain,scram-sha-256,scram-sha-512,PLAIN,SCRAM-SHA-256,SCRAM-SHA-512" default:"" help:"How to sign in at the brokers: plain (over TLS only), scram-sha-256 or scram-sha-512." placeholder:"MECHANISM"`
 	KafkaUser        string `name:"kafka-user" help:"Who signs in with --kafka-sasl; the password is read from MINGJIAN_KAFKA_PASSWORD, or the file that MINGJIAN_KAFKA_PASSWORD_FILE names." placeholder:"NAME"`
-	ClickHouseCA     string `name:"clickhouse-ca" type:"path" help:"PEM file with who signed ClickHouse's certificate, instead of those whom this machine trusts." placeholder:"FILE"`
+	ClickHouseCA     string `name:"clickhouse-ca" type:"path" default:"" help:"PEM file with who signed ClickHouse's certificate, instead of those whom this machine trusts." placeholder:"FILE"`
 }
 
 // The variables with the passwords at one's own servers; with _FILE behind it, each is one with the path of a
@@ -48,7 +48,11 @@ func secret(variable string) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("%s_FILE: %w", variable, err)
 	}
-	return strings.TrimSpace(string(text)), nil
+	value := strings.TrimRight(string(text), "\r\n")
+	if value == "" {
+		return "", fmt.Errorf("%s_FILE: %s is empty", variable, file)
+	}
+	return value, nil
 }
 
 // kafka is the cluster at the brokers, reached as the flags say.
@@ -61,8 +65,8 @@ func (s *secured) kafka(brokers []string) (stream.Cluster, error) {
 	return stream.Cluster{Brokers: brokers, TLS: encryption, SASL: mechanism}, err
 }
 
-// overKafka says whether any flag asks something of connections to Kafka.
-func (s *secured) overKafka() bool {
+// asksOfKafka says whether any flag asks something of connections to Kafka.
+func (s *secured) asksOfKafka() bool {
 	return s.KafkaTLS || cmp.Or(s.KafkaCA, s.KafkaCertificate, s.KafkaKey, s.KafkaSASL, s.KafkaUser) != ""
 }
 
@@ -103,16 +107,27 @@ func (s *secured) kafkaSASL(encrypted bool) (sasl.Mechanism, error) {
 	if s.KafkaUser == "" || password == "" {
 		return nil, fmt.Errorf("--kafka-sasl needs --kafka-user, and the password in %s (or the file that %[1]s_FILE names)", kafkaPassword)
 	}
-	switch s.KafkaSASL {
+	switch strings.ToLower(s.KafkaSASL) { // Kafka's own settings have capitals
 	case "scram-sha-256":
-		return scram.Mechanism(scram.SHA256, s.KafkaUser, password)
+		return byScram(scram.SHA256, s.KafkaUser, password)
 	case "scram-sha-512":
-		return scram.Mechanism(scram.SHA512, s.KafkaUser, password)
+		return byScram(scram.SHA512, s.KafkaUser, password)
+	case "plain":
+		if !encrypted {
+			return nil, errors.New("--kafka-sasl plain sends the password as it is: add --kafka-tls, or sign in by scram-sha-512")
+		}
+		return plain.Mechanism{Username: s.KafkaUser, Password: password}, nil
 	}
-	if !encrypted {
-		return nil, errors.New("--kafka-sasl plain sends the password as it is: add --kafka-tls, or sign in by scram-sha-512")
+	return nil, fmt.Errorf("--kafka-sasl does not know %q", s.KafkaSASL)
+}
+
+// byScram does not hand on why it cannot be: the library's error has the password in it.
+func byScram(hash scram.Algorithm, user, password string) (sasl.Mechanism, error) {
+	mechanism, err := scram.Mechanism(hash, user, password)
+	if err != nil {
+		return nil, fmt.Errorf("--kafka-user or the password in %s has characters that SCRAM does not allow (RFC 4013), such as a line break", kafkaPassword)
 	}
-	return plain.Mechanism{Username: s.KafkaUser, Password: password}, nil
+	return mechanism, nil
 }
 
 // trusting is TLS with servers whose certificates are signed by who is in a PEM file, or by whom this machine

@@ -61,6 +61,7 @@ func started(t *testing.T, cmd *exec.Cmd) *lines {
 	}
 	t.Cleanup(func() {
 		_ = cmd.Process.Signal(syscall.SIGTERM)
+		defer time.AfterFunc(time.Minute, func() { _ = cmd.Process.Kill() }).Stop()
 		if err := cmd.Wait(); err != nil {
 			t.Errorf("%s: %v\n%s", strings.Join(cmd.Args[1:], " "), err, said)
 		}
@@ -76,7 +77,7 @@ func TestOwnServersAreReachedOverTLS(t *testing.T) {
 	engine := clickhousetest.Start(t)
 	config := fileOf(t, "mingjian.yaml", fmt.Sprintf(`kafka: [%q]
 kafka-ca: %q
-kafka-sasl: scram-sha-512
+kafka-sasl: SCRAM-SHA-512
 kafka-user: %q
 clickhouse: %q
 clickhouse-ca: %q
@@ -129,6 +130,13 @@ store: %q
 		answer.Body.Close()
 		return answer.StatusCode == http.StatusOK
 	})
+	for _, command := range []string{"collect", "serve"} {
+		out, err := own(command, "--store", t.TempDir(), "--log-level", "error").CombinedOutput()
+		if err == nil || !strings.Contains(string(out), "name that one's --store") || strings.Count(string(out), "\n") != 1 {
+			t.Errorf("%s with another store: %v\n%s", command, err, out)
+		}
+	}
+
 	t.Setenv(kafkaPassword, kafkatest.Password)
 	cluster, err := (&secured{KafkaCA: a.File, KafkaSASL: "scram-sha-512", KafkaUser: kafkatest.User}).kafka([]string{broker})
 	if err != nil {
@@ -175,37 +183,39 @@ func TestWhatIsAskedOfConnectionsMustMakeSense(t *testing.T) {
 	broker := kafkatest.StartSecured(t, a, "PLAIN", everyTopic()...)
 	certificate, _ := a.Issue("mingjian")
 	talk, nothing := aTalk(t), fileOf(t, "nothing.pem", "no certificate")
-	named, in := "MINGJIAN_KAFKA_PASSWORD=guessed", []string{"--kafka", broker}
+	named, in := "MINGJIAN_KAFKA_PASSWORD=guessed", []string{"import", talk, "--kafka", broker}
+	in256 := append(in, "--kafka-sasl", "scram-sha-256", "--kafka-user", "u")
+	trusted := append(in, "--kafka-ca", a.File, "--kafka-user", kafkatest.User)
 	for name, tc := range map[string]struct {
-		flags []string
-		env   string
-		want  string
+		args []string
+		env  string
+		want string
 	}{
-		"without brokers of one's own": {[]string{"--kafka-tls"}, "", "--kafka names"},
+		"without brokers of one's own": {[]string{"import", talk, "--kafka-tls"}, "", "--kafka names"},
 		"a key alone":                  {append(in, "--kafka-key", certificate), "", "--kafka-certificate"},
 		"a certificate without a key":  {append(in, "--kafka-certificate", certificate), "", "--kafka-certificate"},
 		"a user who does not sign in":  {append(in, "--kafka-user", "u"), "", "--kafka-sasl"},
 		"nobody who signs in":          {append(in, "--kafka-sasl", "scram-sha-512"), named, "--kafka-user"},
-		"no password":                  {append(in, "--kafka-sasl", "scram-sha-512", "--kafka-user", "u"), "", "MINGJIAN_KAFKA_PASSWORD"},
-		"no file with a password":      {append(in, "--kafka-sasl", "scram-sha-512", "--kafka-user", "u"), "MINGJIAN_KAFKA_PASSWORD_FILE=/no/such/file", "/no/such/file"},
+		"no password":                  {in256, "", "MINGJIAN_KAFKA_PASSWORD"},
+		"no file with a password":      {in256, "MINGJIAN_KAFKA_PASSWORD_FILE=/no/such/file", "/no/such/file"},
+		"an empty file":                {in256, "MINGJIAN_KAFKA_PASSWORD_FILE=" + fileOf(t, "empty", "\n"), "is empty"},
+		"two lines in a file":          {in256, "MINGJIAN_KAFKA_PASSWORD_FILE=" + fileOf(t, "two", "guessed\nguessed\n"), "RFC 4013"},
 		"a password in the clear":      {append(in, "--kafka-sasl", "plain", "--kafka-user", "u"), named, "add --kafka-tls"},
 		"another mechanism":            {append(in, "--kafka-sasl", "gssapi", "--kafka-user", "u"), named, "scram-sha-512"},
 		"no authority":                 {append(in, "--kafka-ca", nothing), "", "there is no certificate in"},
 		"no file of an authority":      {append(in, "--kafka-ca", "/no/such/file"), "", "/no/such/file"},
-		"an authority of ClickHouse's": {[]string{"--clickhouse-ca", a.File, "--data", t.TempDir()}, "sql", "--clickhouse names"},
+		"an authority left empty":      {in, "MINGJIAN_KAFKA_CA=", "--kafka-tls"},
+		"an authority of ClickHouse's": {[]string{"sql", "SELECT 1", "--clickhouse-ca", a.File, "--data", t.TempDir()}, "", "--clickhouse names"},
 		"brokers that speak TLS":       {in, "", "--kafka-tls"},
-		"a password that is guessed":   {append(in, "--kafka-ca", a.File, "--kafka-sasl", "plain", "--kafka-user", kafkatest.User), named, "--kafka-sasl"},
+		"a password that is guessed":   {append(trusted, "--kafka-sasl", "plain"), named, "--kafka-sasl"},
+		"a mechanism of the others":    {append(trusted, "--kafka-sasl", "scram-sha-256"), "MINGJIAN_KAFKA_PASSWORD=" + kafkatest.Password, "--kafka-sasl"},
 		"brokers that are not trusted": {append(in, "--kafka-tls", "--kafka-sasl", "plain", "--kafka-user", kafkatest.User), named, "--kafka-ca"},
+		"a topic that one may not see": {append(in, "--kafka-ca", a.File, "--kafka-user", kafkatest.Stranger, "--kafka-sasl", "plain"), "MINGJIAN_KAFKA_PASSWORD=" + kafkatest.Password, "--kafka-user read and write it"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			cmd := mingjian(append([]string{"import", talk}, tc.flags...)...)
-			if tc.env == "sql" {
-				cmd = mingjian(append([]string{"sql", "SELECT 1"}, tc.flags...)...)
-			} else {
-				cmd.Env = append(cmd.Env, tc.env)
-			}
+			cmd := mingjian(tc.args...)
 			var said bytes.Buffer
-			cmd.Stderr = &said
+			cmd.Env, cmd.Stderr = append(cmd.Env, tc.env), &said
 			if err := cmd.Run(); err == nil || !strings.Contains(said.String(), tc.want) || strings.Count(said.String(), "\n") != 1 || strings.Contains(said.String(), "guessed") {
 				t.Errorf("%v\n%swant a failure in one line with %q", err, &said, tc.want)
 			}

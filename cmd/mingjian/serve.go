@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus/promhttp"
@@ -41,7 +42,7 @@ type serveCommand struct {
 }
 
 func (*serveCommand) Help() string {
-	return workflowHelp + "\n\n" + fmt.Sprintf(caseworkHelp, "without it no alerts are taken") + " Both topics must exist.\n\n" + signingHelp + "\n\nExample:\n  MINGJIAN_CLICKHOUSE_PASSWORD=… mingjian serve --kafka kafka-1:9092 --clickhouse http://ch-1:8123 --clickhouse-user mingjian"
+	return workflowHelp + "\n\n" + fmt.Sprintf(caseworkHelp, "without it no alerts are taken") + " Both topics must exist.\n\n" + signingHelp + "\n\nExample:\n  MINGJIAN_CLICKHOUSE_PASSWORD=… mingjian serve --kafka kafka-1:9092 --clickhouse http://ch-1:8123 --clickhouse-user mingjian --store /var/lib/mingjian"
 }
 
 // Validate refuses what cannot work before anything is started.
@@ -79,6 +80,9 @@ func (c *serveCommand) Run(ctx context.Context, log *slog.Logger) error {
 	defer db.Close()
 	keys, err := openVault(ctx, dir, db)
 	if err != nil {
+		return err
+	}
+	if err := claim(ctx, record, keys, dir); err != nil {
 		return err
 	}
 	group, ctx := errgroup.WithContext(ctx)
@@ -223,17 +227,21 @@ type parts struct{ auditService }
 func (p parts) Health(ctx context.Context) []console.Check {
 	ctx, cancel := context.WithTimeout(ctx, healthTimeout)
 	defer cancel()
-	check := func(name, fine string, err error) console.Check {
-		if err != nil {
-			return console.Check{Name: name, Detail: err.Error()}
-		}
-		return console.Check{Name: name, OK: true, Detail: fine}
+	checks := make([]console.Check, 3)
+	var asked sync.WaitGroup // at once, so that one that hangs does not take the others' time
+	for i, part := range []struct {
+		name string
+		ping func(context.Context) error
+	}{{"broker", p.stream.Ping}, {"warehouse", p.record.Ping}, {"store", p.db.Ping}} {
+		asked.Go(func() {
+			if err := part.ping(ctx); err != nil {
+				checks[i] = console.Check{Name: part.name, Detail: err.Error()}
+				return
+			}
+			checks[i] = console.Check{Name: part.name, OK: true, Detail: "answers"}
+		})
 	}
-	checks := []console.Check{
-		check("broker", "answers", reachable(ctx, p.stream)),
-		check("warehouse", "answers", p.record.Ping(ctx)),
-		check("store", "answers", p.db.Ping(ctx)),
-	}
+	asked.Wait()
 	rules := p.rules.Health()
 	checks = append(checks, console.Check{Name: "policies", OK: rules.Refused == "", Aside: true,
 		Detail: cmp.Or(rules.Refused, "what is in force is what the files say")})
@@ -246,26 +254,6 @@ func (p parts) Health(ctx context.Context) []console.Check {
 
 // healthTimeout bounds a health check, so that a page about a hanging part does not hang itself.
 const healthTimeout = 2 * time.Second
-
-// reachable asks any of the brokers for an answer.
-func reachable(ctx context.Context, cluster stream.Cluster) error {
-	dialer := cluster.Dialer("mingjian", healthTimeout)
-	var faults []error
-	for _, broker := range cluster.Brokers {
-		conn, err := dialer.DialContext(ctx, "tcp", broker)
-		if err == nil {
-			// A connection alone says nothing: one is taken by a broker that hangs, and by one that speaks TLS.
-			_ = conn.SetDeadline(time.Now().Add(healthTimeout))
-			_, err = conn.ApiVersions()
-			conn.Close()
-		}
-		if err == nil {
-			return nil
-		}
-		faults = append(faults, cluster.Explain(err))
-	}
-	return errors.Join(faults...)
-}
 
 // Endpoints are the addresses in use.
 func (p parts) Endpoints() []console.Endpoint {

@@ -150,6 +150,9 @@ func (c *upCommand) application(ctx context.Context, stop func(), endpoints embe
 	if err != nil {
 		return err
 	}
+	if err := claim(ctx, record, keys, c.Data); err != nil {
+		return err
+	}
 	group, ctx := errgroup.WithContext(ctx)
 	c.played = c.Demo
 	rules, err := c.follow(ctx, group, log)

@@ -65,7 +65,7 @@ func (w *where) cluster() (stream.Cluster, error) {
 	if len(w.Kafka) > 0 {
 		return w.secured.kafka(w.Kafka)
 	}
-	if w.secured.overKafka() {
+	if w.secured.asksOfKafka() {
 		return stream.Cluster{}, errors.New("--kafka-tls, --kafka-sasl and what belongs to them are for brokers that --kafka names: the embedded one listens on this machine only")
 	}
 	endpoints, _, err := w.running()

@@ -11,6 +11,7 @@ import (
 
 	"mingjian/audit/store"
 	"mingjian/audit/vault"
+	"mingjian/collector/warehouse"
 )
 
 // workflowPlace is how a command finds the workflow store: the collector for the keys that originals
@@ -52,4 +53,14 @@ func openVault(ctx context.Context, dir string, db *store.DB) (*vault.Vault, err
 		return nil, fmt.Errorf("%w: MINGJIAN_MASTER_KEY_FILE must name a file of 32 random bytes, which 'head -c 32 /dev/urandom' makes", err)
 	}
 	return v, err
+}
+
+// claim makes sure that one record is kept by one workflow store: a second would seal it in another log, and encrypt
+// originals by keys that the first does not have. dir is where the store was looked for.
+func claim(ctx context.Context, record *warehouse.Store, keys *vault.Vault, dir string) error {
+	err := record.Claim(ctx, keys.Installation())
+	if _, taken := errors.AsType[*warehouse.TakenError](err); taken {
+		return fmt.Errorf("%w, and %s is another one: name that one's --store (or its address in MINGJIAN_POSTGRES) and master key; where it is lost for good, empty ClickHouse's table installation", err, dir)
+	}
+	return err
 }

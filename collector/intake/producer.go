@@ -37,7 +37,6 @@ func (e *TooLargeError) Error() string {
 // Producer puts messages into the stream. It is safe for many goroutines; Close ends it.
 type Producer struct {
 	topic     string
-	stream    stream.Cluster
 	writer    *kafka.Writer
 	transport *kafka.Transport
 }
@@ -48,7 +47,7 @@ type Producer struct {
 // in one partition whichever client sent them; every replica must have a message before it counts.
 func NewProducer(cluster stream.Cluster, topic string) *Producer {
 	transport := cluster.Transport("mingjian")
-	return &Producer{topic: topic, stream: cluster, transport: transport, writer: &kafka.Writer{
+	return &Producer{topic: topic, transport: transport, writer: &kafka.Writer{
 		Addr: cluster.Addr(), Transport: transport, Balancer: kafka.Murmur2Balancer{},
 		RequiredAcks: kafka.RequireAll, MaxAttempts: attempts,
 		BatchSize: batchMessages, BatchTimeout: batchWait, BatchBytes: MaxMessage - 61,
@@ -95,7 +94,7 @@ func (p *Producer) write(ctx context.Context, messages []kafka.Message) ([]error
 	case ctx.Err() != nil:
 		return nil, ctx.Err()
 	case !errors.As(err, &each):
-		return nil, fmt.Errorf("%w: %w", ErrAway, p.stream.Explain(err))
+		return nil, fmt.Errorf("%w: %w", ErrAway, stream.Explain(err))
 	}
 	for i, e := range each {
 		switch {
@@ -111,7 +110,7 @@ func (p *Producer) write(ctx context.Context, messages []kafka.Message) ([]error
 			refused[i] = fmt.Errorf("message of %s bytes is larger than this broker takes (its message.max.bytes is below %s)",
 				humanize.Comma(int64(len(messages[i].Value))), humanize.Comma(MaxMessage))
 		default:
-			return nil, fmt.Errorf("%w: %w", ErrAway, p.stream.Explain(e))
+			return nil, fmt.Errorf("%w: %w", ErrAway, stream.Explain(e))
 		}
 	}
 	return refused, nil

@@ -1,19 +1,18 @@
 // Package stream says how the enterprise's Kafka is reached: at which brokers, whether over TLS, and as
-// whom. All that speaks to Kafka has its connections from a Cluster, so that none of them is in the clear
-// where the others are not.
+// whom. All that speaks to it has its connections from a Cluster, so that none of them is in the clear where
+// the others are not. (Bench and the embedded broker, which are on one machine, make their own.)
 //
 // Not promised: Kerberos, OAUTHBEARER and delegation tokens, and to authenticate again on a connection that
 // lives (KIP-368): a broker that wants that closes the connection, and it is made anew.
 package stream
 
 import (
+	"context"
 	"crypto/tls"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/segmentio/kafka-go"
@@ -23,8 +22,10 @@ import (
 // Cluster is a Kafka and how it is reached. It is a value: a copy reaches the same one.
 type Cluster struct {
 	Brokers []string       // host:port; any of them tells of the others
-	TLS     *tls.Config    // nil: connections are in the clear. Without a ServerName each broker must be called as its certificate says
+	TLS     *tls.Config    // nil: in the clear. Without a ServerName each broker must be called as its certificate says
 	SASL    sasl.Mechanism // nil: nobody in particular
+	// Dial makes the connections that all goes over; nil: a net.Dialer does.
+	Dial func(ctx context.Context, network, address string) (net.Conn, error)
 }
 
 // At is a cluster that is reached in the clear and asks for no names, as the embedded broker is.
@@ -36,24 +37,79 @@ func (c Cluster) Addr() net.Addr { return kafka.TCP(c.Brokers...) }
 // Transport makes connections for clients and writers, which brokers know by clientID. Who made it closes its
 // idle connections.
 func (c Cluster) Transport(clientID string) *kafka.Transport {
-	return &kafka.Transport{ClientID: clientID, TLS: c.TLS, SASL: c.SASL}
+	return &kafka.Transport{ClientID: clientID, Dial: c.connect, SASL: c.SASL}
 }
 
 // Dialer makes connections for readers and consumer groups, each within timeout.
 func (c Cluster) Dialer(clientID string, timeout time.Duration) *kafka.Dialer {
-	return &kafka.Dialer{ClientID: clientID, Timeout: timeout, TLS: c.TLS, SASLMechanism: c.SASL}
+	return &kafka.Dialer{ClientID: clientID, Timeout: timeout, DialFunc: c.connect, SASLMechanism: c.SASL}
 }
 
-// Explain adds the way out to an error of a connection that could not be had. Kafka closes it without a word on a
-// client that speaks another protocol than it does, and mostly on one that it does not know. Other errors stay as they
-// are, and nil nil.
-func (c Cluster) Explain(err error) error {
-	if _, untrusted := errors.AsType[*tls.CertificateVerificationError](err); untrusted {
-		return fmt.Errorf("%w: name who signed the brokers' certificates (--kafka-ca), and brokers as these call them", err)
+// connect makes a connection to a broker, over TLS where that is spoken. The library (v0.4.51) could do that
+// too, but does not close a connection on which it failed, and does not bound signing in: it waits for ever for a
+// broker that is silent then. It cancels ctx once it is signed in, so that a ctx whose time is over says that it is not.
+func (c Cluster) connect(ctx context.Context, network, address string) (net.Conn, error) {
+	dial := c.Dial
+	if dial == nil {
+		dial = new(net.Dialer).DialContext
 	}
-	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, syscall.ECONNRESET) {
-		return fmt.Errorf("%w: %s closed the connection, as a broker does with which we do not agree on TLS (--kafka-tls), or on mechanism, user and password (--kafka-sasl)", err, c)
+	conn, err := dial(ctx, network, address)
+	if err != nil {
+		return nil, err
 	}
+	context.AfterFunc(ctx, func() {
+		if errors.Is(ctx.Err(), context.DeadlineExceeded) {
+			conn.Close()
+		}
+	})
+	if c.TLS == nil {
+		return conn, nil
+	}
+	config := c.TLS.Clone()
+	if config.ServerName == "" {
+		if config.ServerName, _, err = net.SplitHostPort(address); err != nil {
+			conn.Close()
+			return nil, err
+		}
+	}
+	secure := tls.Client(conn, config)
+	if err := secure.HandshakeContext(ctx); err != nil {
+		conn.Close()
+		return nil, fmt.Errorf("TLS with %s: %w", address, err)
+	}
+	return secure, nil
+}
+
+// Ping asks all brokers at once and returns nil with the first answer; the error is of one of them, in one line.
+func (c Cluster) Ping(ctx context.Context) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	answers := make(chan error, len(c.Brokers))
+	for _, broker := range c.Brokers {
+		go func() { answers <- c.ask(ctx, broker) }()
+	}
+	var fault error
+	for range c.Brokers {
+		if fault = <-answers; fault == nil {
+			return nil
+		}
+	}
+	return fmt.Errorf("no broker of %s answers: %w", c, Explain(fault))
+}
+
+// pingTimeout bounds a connection for Ping where its ctx does not; Kafka's clients wait as long for one
+// (socket.connection.setup.timeout.ms).
+const pingTimeout = 10 * time.Second
+
+// ask has a broker answer. To be connected says nothing: one that hangs takes connections too.
+func (c Cluster) ask(ctx context.Context, broker string) error {
+	conn, err := c.Dialer("mingjian", pingTimeout).DialContext(ctx, "tcp", broker)
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	defer context.AfterFunc(ctx, func() { conn.Close() })()
+	_, err = conn.ApiVersions()
 	return err
 }
 

@@ -4,12 +4,16 @@ import (
 	"cmp"
 	"context"
 	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
+	"io"
 	"net"
+	"net/http"
 	"net/url"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/ClickHouse/clickhouse-go/v2"
@@ -176,7 +180,7 @@ func encrypted(u *url.URL) (bool, error) {
 	case u.Scheme == "clickhouse" && (u.RawQuery == "secure=true" || u.RawQuery == "secure"): // the second as in ClickHouse's own client
 		return true, nil
 	}
-	return false, fmt.Errorf("?%s is not understood: clickhouse:// may have ?secure=true behind it, and others nothing", u.RawQuery)
+	return false, errors.New("what stands behind its ? is not understood: clickhouse:// may have ?secure=true there, and others nothing")
 }
 
 // open connects and makes sure that somebody answers.
@@ -235,8 +239,18 @@ func (o Options) explain(err error) error {
 	case unknownDatabase:
 		return fmt.Errorf("ClickHouse at %s has no database %s: start the collector once, which makes it: %w", addr, o.Database, brief{err})
 	case 0:
-		if _, untrusted := errors.AsType[*tls.CertificateVerificationError](err); untrusted {
-			return fmt.Errorf("ClickHouse at %s shows a certificate that is not trusted: name who signed it (--clickhouse-ca), and the server as it says it is called: %w", addr, brief{err})
+		_, unknown := errors.AsType[x509.UnknownAuthorityError](err)
+		_, misnamed := errors.AsType[x509.HostnameError](err)
+		_, clear := errors.AsType[tls.RecordHeaderError](err)
+		switch {
+		case unknown:
+			return fmt.Errorf("ClickHouse at %s shows a certificate of somebody whom we do not trust: name who signed it (--clickhouse-ca): %w", addr, brief{err})
+		case misnamed:
+			return fmt.Errorf("ClickHouse at %s is called otherwise by its certificate: write the name that stands there: %w", addr, brief{err})
+		case clear || errors.Is(err, http.ErrSchemeMismatch):
+			return fmt.Errorf("ClickHouse at %s speaks no TLS there: write http://, or clickhouse:// without ?secure=true, or its other port: %w", addr, brief{err})
+		case errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, syscall.ECONNRESET):
+			return fmt.Errorf("ClickHouse at %s closes the connection: write https://, or ?secure=true behind clickhouse://, if it speaks TLS there: %w", addr, brief{err})
 		}
 		var away net.Error
 		if errors.As(err, &away) {
@@ -262,5 +276,6 @@ func redacted(addr string) string {
 	if err != nil {
 		return "(unreadable)"
 	}
+	u.RawQuery = "" // drivers take passwords there too
 	return u.Redacted()
 }

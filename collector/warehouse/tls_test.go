@@ -30,11 +30,17 @@ func TestTheRecordIsReachedOverHTTPS(t *testing.T) {
 		change func(*warehouse.Options)
 		want   string
 	}{
-		"signed by another":          {func(o *warehouse.Options) { o.TLS = tlstest.NewAuthority(t).Trusting() }, "--clickhouse-ca"},
+		"signed by another": {func(o *warehouse.Options) { o.TLS = tlstest.NewAuthority(t).Trusting() }, "--clickhouse-ca"},
+		"by another name": {func(o *warehouse.Options) {
+			o.TLS = a.Trusting()
+			o.TLS.ServerName = "ch-1"
+		}, "write the name that stands there"},
 		"this machine knows none":    {func(o *warehouse.Options) { o.TLS = nil }, "--clickhouse-ca"},
 		"in the clear":               {func(o *warehouse.Options) { o.Addr = strings.Replace(o.Addr, "https", "http", 1) }, "asks for no TLS"},
-		"in the clear, nothing said": {func(o *warehouse.Options) { o.Addr, o.TLS = strings.Replace(o.Addr, "https", "http", 1), nil }, "HTTPS"},
-		"TLS to who has none":        {func(o *warehouse.Options) { o.Addr = strings.Replace(server.URL, "http", "https", 1) }, "HTTPS"},
+		"native in the clear":        {func(o *warehouse.Options) { o.Addr, o.TLS = strings.Replace(o.Addr, "https", "clickhouse", 1), nil }, "?secure=true"},
+		"TLS to who has none":        {func(o *warehouse.Options) { o.Addr = strings.Replace(server.URL, "http", "https", 1) }, "speaks no TLS"},
+		"native TLS to who has none": {func(o *warehouse.Options) { o.Addr = strings.Replace(server.URL, "http", "clickhouse", 1) + "?secure" }, "speaks no TLS"},
+		"a password in the address":  {func(o *warehouse.Options) { o.Addr = "clickhouse://127.0.0.1:1?password=" + server.Password }, "?secure=true"},
 		"misspelt":                   {func(o *warehouse.Options) { o.Addr = "clickhouse://127.0.0.1:1?secur=true" }, "?secure=true"},
 		"not for HTTP":               {func(o *warehouse.Options) { o.Addr = "http://127.0.0.1:1?secure=true" }, "?secure=true"},
 		"switched off, it seems":     {func(o *warehouse.Options) { o.Addr = "clickhouse://127.0.0.1:1?secure=false" }, "?secure=true"},

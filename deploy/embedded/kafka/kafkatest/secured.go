@@ -12,8 +12,8 @@ import (
 
 // StartSecured gives a broker with the topics that speaks TLS only, with a certificate that the authority signed, and
 // returns its address (host:port). With a mechanism, PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512, it lets in User with
-// Password, who may read and write the topics and be in groups whose names begin with GroupPrefix, and nothing else;
-// without one, whoever has a certificate of the authority's. It is Kafka as the library behind ours plays it, since
+// Password, who may read and write the topics and be in groups whose names begin with GroupPrefix, and
+// nothing else, and Stranger with the same password, who may nothing; without one, whoever has a certificate of the authority's. It is Kafka as the library behind ours plays it, since
 // ours has no security, and always the test's own.
 func StartSecured(tb testing.TB, a *tlstest.Authority, mechanism string, topics ...kafka.Topic) (addr string) {
 	tb.Helper()
@@ -26,7 +26,7 @@ func StartSecured(tb testing.TB, a *tlstest.Authority, mechanism string, topics 
 		}
 	}
 	if mechanism != "" {
-		options = append(options, kfake.EnableSASL(), kfake.EnableACLs(), kfake.User(mechanism, User, Password, rights...))
+		options = append(options, kfake.EnableSASL(), kfake.EnableACLs(), kfake.User(mechanism, User, Password, rights...), kfake.User(mechanism, Stranger, Password))
 	}
 	cluster, err := kfake.NewCluster(options...)
 	if err != nil {
@@ -39,6 +39,7 @@ func StartSecured(tb testing.TB, a *tlstest.Authority, mechanism string, topics 
 // Who is let in by StartSecured.
 const (
 	User        = "mingjian"
+	Stranger    = "stranger"
 	Password    = "password of tests with spaces"
 	GroupPrefix = "mingjian"
 )
