@@ -22,6 +22,8 @@ const (
 	rebalanceTimeout = sessionTimeout
 	// rejoinPause is how long a collector waits after it failed to join the group.
 	rejoinPause = time.Second
+	// tellAgain is how often it is said that it goes on failing: a night without a broker is a few hundred lines.
+	tellAgain = time.Minute
 	// generationPause is the least time between two generations. Where the topic is missing, the
 	// library ends each at once, and would ask for the next as fast as the broker answers.
 	generationPause = 200 * time.Millisecond
@@ -63,7 +65,7 @@ func (c *collector) attend(ctx context.Context) error {
 			<-closed
 		}
 	}()
-	told := "" // why we could not join, the last time
+	var told time.Time // that we could not join
 	for {
 		pause := time.After(generationPause)
 		gen, err := group.Next(ctx)
@@ -72,14 +74,14 @@ func (c *collector) attend(ctx context.Context) error {
 		}
 		if err != nil {
 			err = stream.Explain(err)
-			if !errors.Is(err, kafka.RebalanceInProgress) && err.Error() != told {
+			if !errors.Is(err, kafka.RebalanceInProgress) && time.Since(told) > tellAgain {
 				c.Log.Warn("cannot join the consumer group, trying again until it works", "group", c.Group, "error", err)
-				told = err.Error()
+				told = time.Now()
 			}
 			c.Health.joining(err)
 			continue
 		}
-		told = ""
+		told = time.Time{}
 		var ids []int
 		for _, a := range gen.Assignments[c.Topic] {
 			ids = append(ids, a.ID)

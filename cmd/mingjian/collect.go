@@ -97,11 +97,8 @@ func (c *collectCommand) Run(ctx context.Context, log *slog.Logger) error {
 		return err
 	}
 	defer db.Close()
-	keys, err := openVault(ctx, dir, db)
+	keys, err := keysTo(ctx, store.Claim, dir, db)
 	if err != nil {
-		return err
-	}
-	if err := claim(ctx, store, keys, dir); err != nil {
 		return err
 	}
 	group, ctx := errgroup.WithContext(ctx)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/alecthomas/kong"
@@ -42,7 +43,7 @@ func (c configuration) Resolve(_ *kong.Context, parent *kong.Path, flag *kong.Fl
 			}
 		}
 	}
-	if _, section := c[flag.Name].(map[string]any); section {
+	if _, section := c[flag.Name].(map[string]any); section && !flag.IsMap() {
 		return nil, nil // "kafka:" may be a command's section as well as a flag
 	}
 	return c[flag.Name], nil
@@ -51,7 +52,8 @@ func (c configuration) Resolve(_ *kong.Context, parent *kong.Path, flag *kong.Fl
 // Validate reports every key that no flag answers to, and every value that none takes: neither a typo nor what is
 // left empty must pass in silence, and leave out what was meant to be asked for.
 func (c configuration) Validate(app *kong.Application) error {
-	known := map[string]map[string]bool{"": {}}
+	known := map[string]map[string]bool{"": {}} // flags, by command
+	maps := map[string]bool{}                   // flags that take one
 	var walk func(n *kong.Node)
 	walk = func(n *kong.Node) {
 		if n.Type == kong.CommandNode {
@@ -59,6 +61,7 @@ func (c configuration) Validate(app *kong.Application) error {
 		}
 		for _, f := range n.Flags {
 			known[""][f.Name] = true
+			maps[f.Name] = maps[f.Name] || f.IsMap()
 			if n.Type == kong.CommandNode {
 				known[n.Name][f.Name] = true
 			}
@@ -69,9 +72,11 @@ func (c configuration) Validate(app *kong.Application) error {
 	}
 	walk(app.Node)
 	var faults []error
-	taken := func(name string, value any) {
-		if _, nested := value.(map[string]any); nested || value == nil {
-			faults = append(faults, fmt.Errorf("configuration file: %s takes one value, or a list, behind its colon", name))
+	taken := func(section, name string, value any) {
+		_, nested := value.(map[string]any)
+		list, _ := value.([]any)
+		if nested && !maps[name] || value == nil || value == "" || slices.Contains(list, nil) || slices.Contains(list, "") {
+			faults = append(faults, fmt.Errorf("configuration file: %s%s has nothing behind its colon, or what it does not take", section, name))
 		}
 	}
 	for key, value := range c {
@@ -83,12 +88,12 @@ func (c configuration) Validate(app *kong.Application) error {
 					faults = append(faults, fmt.Errorf("configuration file: %s has no setting %q", key, name))
 					continue
 				}
-				taken(key+": "+name, value)
+				taken(key+": ", name, value)
 			}
-		case !known[""][key] && known[key] == nil:
+		case !known[""][key] && (known[key] == nil || value != nil):
 			faults = append(faults, fmt.Errorf("configuration file: there is no setting %q", strings.TrimSpace(key)))
 		case known[key] == nil || value != nil: // a command's section may be empty
-			taken(key, value)
+			taken("", key, value)
 		}
 	}
 	return errors.Join(faults...)

@@ -34,10 +34,15 @@ func TestConfigurationOrder(t *testing.T) {
 // What is left empty, or nested where one value is wanted, is a fault: "kafka-tls:" must not mean no TLS.
 func TestAConfigurationLeavesNothingOutInSilence(t *testing.T) {
 	for text, want := range map[string]string{
-		"kafka-tls:\n":                                     "kafka-tls takes one value",
-		"kafka-tls: {ca: /x}\n":                            "kafka-tls takes one value",
-		"kafka-tls: true\nimport:\n  kafka-tls:\n":         "import: kafka-tls takes one value",
-		"serve:\n  oidc-roles: {auditors: regulator}\n":    "serve: oidc-roles takes one value",
+		"kafka-tls:\n":          "kafka-tls has nothing",
+		"kafka-tls: {ca: /x}\n": "kafka-tls has nothing",
+		"kafka-ca: ''\n":        "kafka-ca has nothing",
+		"kafka: [~]\n":          "kafka has nothing",
+		"kafka-tls: true\nimport:\n  kafka-tls:\n":         "import: kafka-tls has nothing",
+		"serve: 127.0.0.1:9000\n":                          `no setting "serve"`,
+		"collect:\n  - kafka-tls: true\n":                  `no setting "collect"`,
+		"serve:\n  oidc-roles: {auditors: regulator}\n":    "",
+		"oidc-roles: {auditors: regulator}\n":              "",
 		"import:\nkafka: [127.0.0.1:1]\nkafka-tls: true\n": "",
 	} {
 		_, err := parser(&cli{}).Parse([]string{"--config", fileOf(t, "mingjian.yaml", text), "import", "talk.jsonl"})

@@ -24,14 +24,14 @@ func keeper(ctx context.Context, w *where, p workflowPlace, rules *policies.Bund
 		return nil, nil, err
 	}
 	ends := []func() error{record.Close}
-	end = func() {
+	closeAll := func() { // not by the result's name, which a failure has set to nil
 		for _, f := range slices.Backward(ends) {
 			_ = f() // everything that counts was committed
 		}
 	}
 	defer func() {
 		if err != nil {
-			end()
+			closeAll()
 		}
 	}()
 	dir, err := p.directory(w)
@@ -43,7 +43,7 @@ func keeper(ctx context.Context, w *where, p workflowPlace, rules *policies.Bund
 		return nil, nil, err
 	}
 	ends = append(ends, db.Close)
-	keys, err := openVault(ctx, dir, db)
+	keys, err := keysTo(ctx, record.Belongs, dir, db)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -52,7 +52,7 @@ func keeper(ctx context.Context, w *where, p workflowPlace, rules *policies.Bund
 		return nil, nil, err
 	}
 	r, err = retention.New(ctx, retention.Options{Store: db, Record: record, Vault: keys, Cases: made, Rules: func() *policies.Bundle { return rules }, Log: log})
-	return r, end, err
+	return r, closeAll, err
 }
 
 // atTheConsole is whoever works with the program on the machine of the workflow store: they have its keys.

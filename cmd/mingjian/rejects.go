@@ -54,7 +54,7 @@ func (c *rejectsCommand) Run(ctx context.Context, log *slog.Logger) error {
 		return err
 	}
 	defer db.Close()
-	keys, err := openVault(ctx, dir, db)
+	keys, err := keysTo(ctx, record.Belongs, dir, db)
 	if err != nil {
 		return err
 	}

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"strings"
+	"syscall"
 
 	"github.com/segmentio/kafka-go/sasl"
 	"github.com/segmentio/kafka-go/sasl/plain"
@@ -19,12 +20,12 @@ import (
 // secured is what one's own servers ask of a connection. Passwords are never flags.
 type secured struct {
 	KafkaTLS         bool   `name:"kafka-tls" help:"Speak TLS with the brokers of --kafka."`
-	KafkaCA          string `name:"kafka-ca" type:"path" default:"" help:"PEM file with who signed the brokers' certificates, instead of those whom this machine trusts; implies --kafka-tls." placeholder:"FILE"`
-	KafkaCertificate string `name:"kafka-certificate" type:"path" default:"" help:"PEM file with our certificate, for brokers that ask for one, and its key where --kafka-key names no other; implies --kafka-tls." placeholder:"FILE"`
-	KafkaKey         string `name:"kafka-key" type:"path" default:"" help:"PEM file with the key of --kafka-certificate." placeholder:"FILE"`
+	KafkaCA          string `name:"kafka-ca" type:"path" help:"PEM file with who signed the brokers' certificates, instead of those whom this machine trusts; implies --kafka-tls." placeholder:"FILE"`
+	KafkaCertificate string `name:"kafka-certificate" type:"path" help:"PEM file with our certificate, for brokers that ask for one, and its key where --kafka-key names no other; implies --kafka-tls." placeholder:"FILE"`
+	KafkaKey         string `name:"kafka-key" type:"path" help:"PEM file with the key of --kafka-certificate." placeholder:"FILE"`
 	KafkaSASL        string `name:"kafka-sasl" enum:",plain,scram-sha-256,scram-sha-512,PLAIN,SCRAM-SHA-256,SCRAM-SHA-512" default:"" help:"How to sign in at the brokers: plain (over TLS only), scram-sha-256 or scram-sha-512." placeholder:"MECHANISM"`
 	KafkaUser        string `name:"kafka-user" help:"Who signs in with --kafka-sasl; the password is read from MINGJIAN_KAFKA_PASSWORD, or the file that MINGJIAN_KAFKA_PASSWORD_FILE names." placeholder:"NAME"`
-	ClickHouseCA     string `name:"clickhouse-ca" type:"path" default:"" help:"PEM file with who signed ClickHouse's certificate, instead of those whom this machine trusts." placeholder:"FILE"`
+	ClickHouseCA     string `name:"clickhouse-ca" type:"path" help:"PEM file with who signed ClickHouse's certificate, instead of those whom this machine trusts." placeholder:"FILE"`
 }
 
 // The variables with the passwords at one's own servers; with _FILE behind it, each is one with the path of a
@@ -138,6 +139,9 @@ func trusting(file, flag string) (*tls.Config, error) {
 		return out, nil
 	}
 	text, err := os.ReadFile(file)
+	if errors.Is(err, syscall.EISDIR) { // what is left empty becomes the working directory
+		return nil, fmt.Errorf("%s was left empty, or names a directory: it is a PEM file", flag)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", flag, err)
 	}

@@ -78,11 +78,8 @@ func (c *serveCommand) Run(ctx context.Context, log *slog.Logger) error {
 		return err
 	}
 	defer db.Close()
-	keys, err := openVault(ctx, dir, db)
+	keys, err := keysTo(ctx, record.Claim, dir, db)
 	if err != nil {
-		return err
-	}
-	if err := claim(ctx, record, keys, dir); err != nil {
 		return err
 	}
 	group, ctx := errgroup.WithContext(ctx)

@@ -146,11 +146,8 @@ func (c *upCommand) application(ctx context.Context, stop func(), endpoints embe
 		return err
 	}
 	defer db.Close()
-	keys, err := openVault(ctx, c.Data, db)
+	keys, err := keysTo(ctx, record.Claim, c.Data, db)
 	if err != nil {
-		return err
-	}
-	if err := claim(ctx, record, keys, c.Data); err != nil {
 		return err
 	}
 	group, ctx := errgroup.WithContext(ctx)

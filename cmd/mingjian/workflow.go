@@ -55,12 +55,20 @@ func openVault(ctx context.Context, dir string, db *store.DB) (*vault.Vault, err
 	return v, err
 }
 
-// claim makes sure that one record is kept by one workflow store: a second would seal it in another log, and encrypt
-// originals by keys that the first does not have. dir is where the store was looked for.
-func claim(ctx context.Context, record *warehouse.Store, keys *vault.Vault, dir string) error {
-	err := record.Claim(ctx, keys.Installation())
-	if _, taken := errors.AsType[*warehouse.TakenError](err); taken {
-		return fmt.Errorf("%w, and %s is another one: name that one's --store (or its address in MINGJIAN_POSTGRES) and master key; where it is lost for good, empty ClickHouse's table installation", err, dir)
+// keysTo opens the keys in the workflow store of a directory for a record: one record is kept by one workflow store, for
+// a second would seal it in another log, and encrypt originals by keys that the first does not have. belongs is the
+// record's Claim, of those that write all the time, or its Belongs.
+func keysTo(ctx context.Context, belongs func(ctx context.Context, id string) error, dir string, db *store.DB) (*vault.Vault, error) {
+	keys, err := openVault(ctx, dir, db)
+	if err != nil {
+		return nil, err
 	}
-	return err
+	err = belongs(ctx, keys.Installation())
+	if _, taken := errors.AsType[*warehouse.TakenError](err); taken {
+		return nil, fmt.Errorf("%w, and %s is another: name that one's --store (or its address in MINGJIAN_POSTGRES) and master key, or put its audit.sqlite back; where it was named by mistake, or is lost for good, empty ClickHouse's table installation", err, dir)
+	}
+	if errors.Is(err, warehouse.ErrUnclaimed) {
+		err = nil
+	}
+	return keys, err
 }

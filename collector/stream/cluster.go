@@ -9,7 +9,6 @@ package stream
 import (
 	"context"
 	"crypto/tls"
-	"errors"
 	"fmt"
 	"net"
 	"strings"
@@ -37,17 +36,17 @@ func (c Cluster) Addr() net.Addr { return kafka.TCP(c.Brokers...) }
 // Transport makes connections for clients and writers, which brokers know by clientID. Who made it closes its
 // idle connections.
 func (c Cluster) Transport(clientID string) *kafka.Transport {
-	return &kafka.Transport{ClientID: clientID, Dial: c.connect, SASL: c.SASL}
+	return &kafka.Transport{ClientID: clientID, Dial: c.connect}
 }
 
 // Dialer makes connections for readers and consumer groups, each within timeout.
 func (c Cluster) Dialer(clientID string, timeout time.Duration) *kafka.Dialer {
-	return &kafka.Dialer{ClientID: clientID, Timeout: timeout, DialFunc: c.connect, SASLMechanism: c.SASL}
+	return &kafka.Dialer{ClientID: clientID, Timeout: timeout, DialFunc: c.connect}
 }
 
-// connect makes a connection to a broker, over TLS where that is spoken. The library (v0.4.51) could do that
-// too, but does not close a connection on which it failed, and does not bound signing in: it waits for ever for a
-// broker that is silent then. It cancels ctx once it is signed in, so that a ctx whose time is over says that it is not.
+// connect makes a connection to a broker, over TLS and signed in where that is asked for, before ctx ends. The
+// library (v0.4.51) does both by itself, but waits for a broker that is silent then whatever becomes of ctx, and leaves a
+// connection open on which TLS failed.
 func (c Cluster) connect(ctx context.Context, network, address string) (net.Conn, error) {
 	dial := c.Dial
 	if dial == nil {
@@ -57,27 +56,43 @@ func (c Cluster) connect(ctx context.Context, network, address string) (net.Conn
 	if err != nil {
 		return nil, err
 	}
-	context.AfterFunc(ctx, func() {
-		if errors.Is(ctx.Err(), context.DeadlineExceeded) {
-			conn.Close()
+	inTime := context.AfterFunc(ctx, func() { conn.Close() })
+	ready, err := c.enter(ctx, conn, address)
+	if !inTime() {
+		return nil, fmt.Errorf("%s does not answer: %w", address, ctx.Err())
+	}
+	if err != nil {
+		conn.Close()
+		return nil, err
+	}
+	return ready, nil
+}
+
+// enter speaks TLS over a connection and signs in; who closes conn ends it.
+func (c Cluster) enter(ctx context.Context, conn net.Conn, address string) (net.Conn, error) {
+	if c.TLS != nil {
+		config := c.TLS.Clone()
+		if config.ServerName == "" {
+			host, _, err := net.SplitHostPort(address)
+			if err != nil {
+				return nil, err
+			}
+			config.ServerName = host
 		}
-	})
-	if c.TLS == nil {
+		secure := tls.Client(conn, config)
+		if err := secure.HandshakeContext(ctx); err != nil {
+			return nil, fmt.Errorf("TLS with %s: %w", address, err)
+		}
+		conn = secure
+	}
+	if c.SASL == nil {
 		return conn, nil
 	}
-	config := c.TLS.Clone()
-	if config.ServerName == "" {
-		if config.ServerName, _, err = net.SplitHostPort(address); err != nil {
-			conn.Close()
-			return nil, err
-		}
+	over := func(context.Context, string, string) (net.Conn, error) { return conn, nil }
+	if _, err := (&kafka.Dialer{DialFunc: over, SASLMechanism: c.SASL}).DialContext(ctx, "tcp", address); err != nil {
+		return nil, err
 	}
-	secure := tls.Client(conn, config)
-	if err := secure.HandshakeContext(ctx); err != nil {
-		conn.Close()
-		return nil, fmt.Errorf("TLS with %s: %w", address, err)
-	}
-	return secure, nil
+	return conn, conn.SetDeadline(time.Time{})
 }
 
 // Ping asks all brokers at once and returns nil with the first answer; the error is of one of them, in one line.

@@ -60,9 +60,17 @@ func TestABrokerThatIsSilentIsGivenUp(t *testing.T) {
 		"after TLS":         {Brokers: []string{silent(t, secure)}, TLS: a.Trusting(), SASL: nobody},
 	} {
 		t.Run(name, func(t *testing.T) {
-			ended := make(chan string, 3)
+			ended := make(chan string, 4)
 			ctx, cancel := context.WithTimeout(t.Context(), patience)
 			defer cancel()
+			going, leave := context.WithCancel(t.Context())
+			time.AfterFunc(patience, leave) // who asked has gone
+			go func() {
+				if err := c.Ping(going); err == nil {
+					t.Error("Ping = nil")
+				}
+				ended <- "Ping that nobody waits for"
+			}()
 			go func() {
 				if err := c.Ping(ctx); err == nil || strings.Contains(err.Error(), "\n") {
 					t.Errorf("Ping = %v", err)
@@ -85,7 +93,7 @@ func TestABrokerThatIsSilentIsGivenUp(t *testing.T) {
 				}
 				ended <- "Transport"
 			}()
-			for range 3 {
+			for range 4 {
 				select {
 				case <-ended:
 				case <-time.After(within):
@@ -100,11 +108,37 @@ func TestABrokerThatIsSilentIsGivenUp(t *testing.T) {
 func TestOneBrokerThatAnswersIsEnough(t *testing.T) {
 	a := tlstest.NewAuthority(t)
 	c := stream.Cluster{TLS: a.Trusting(), SASL: plain.Mechanism{Username: kafkatest.User, Password: kafkatest.Password}}
-	c.Brokers = []string{silent(t, func(l net.Listener) net.Listener { return l }), "127.0.0.1:1", kafkatest.StartSecured(t, a, "PLAIN")}
+	c.Brokers = []string{silent(t, func(l net.Listener) net.Listener { return tls.NewListener(l, a.Serving(false)) }), "127.0.0.1:1", kafkatest.StartSecured(t, a, "PLAIN")}
+	var open atomic.Int64
+	c.Dial = counting(&open, new(atomic.Int64))
 	ctx, cancel := context.WithTimeout(t.Context(), within)
 	defer cancel()
 	if err := c.Ping(ctx); err != nil {
 		t.Error(err)
+	}
+	allClosed(t, &open)
+}
+
+// counting dials, and counts what is open and what was made.
+func counting(open, made *atomic.Int64) func(context.Context, string, string) (net.Conn, error) {
+	return func(ctx context.Context, network, address string) (net.Conn, error) {
+		conn, err := new(net.Dialer).DialContext(ctx, network, address)
+		if err != nil {
+			return nil, err
+		}
+		open.Add(1)
+		made.Add(1)
+		return &counted{Conn: conn, open: open}, nil
+	}
+}
+
+// allClosed waits until nothing is open.
+func allClosed(t *testing.T, open *atomic.Int64) {
+	t.Helper()
+	for began := time.Now(); open.Load() > 0; time.Sleep(10 * time.Millisecond) {
+		if time.Since(began) > within {
+			t.Fatalf("%d connections are left open", open.Load())
+		}
 	}
 }
 
@@ -127,15 +161,7 @@ func TestNoConnectionIsLeftOpen(t *testing.T) {
 	a := tlstest.NewAuthority(t)
 	addr := kafkatest.StartSecured(t, a, "PLAIN")
 	var open, made atomic.Int64
-	dial := func(ctx context.Context, network, address string) (net.Conn, error) {
-		conn, err := new(net.Dialer).DialContext(ctx, network, address)
-		if err != nil {
-			return nil, err
-		}
-		open.Add(1)
-		made.Add(1)
-		return &counted{Conn: conn, open: &open}, nil
-	}
+	dial := counting(&open, &made)
 	for name, c := range map[string]stream.Cluster{
 		"TLS":        {Brokers: []string{addr}, TLS: tlstest.NewAuthority(t).Trusting(), Dial: dial},
 		"signing in": {Brokers: []string{addr}, TLS: a.Trusting(), SASL: plain.Mechanism{Username: "u", Password: "p"}, Dial: dial},
@@ -153,10 +179,6 @@ func TestNoConnectionIsLeftOpen(t *testing.T) {
 		if n := made.Load() - before; n < 2 {
 			t.Fatalf("%s: %d connections were made", name, n)
 		}
-		for began := time.Now(); open.Load() > 0; time.Sleep(10 * time.Millisecond) {
-			if time.Since(began) > within {
-				t.Fatalf("%s: %d connections are left open", name, open.Load())
-			}
-		}
+		allClosed(t, &open)
 	}
 }

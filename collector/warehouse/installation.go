@@ -21,26 +21,38 @@ func (e *TakenError) Error() string {
 }
 
 // Claim takes a record that is nobody's for the installation with the id, and returns a *TakenError where it is
-// another's. To claim one's own again changes nothing.
+// another's. To claim one's own again changes nothing. Not promised: that of two which come at the same moment one is
+// refused before its next start.
 func (s *Store) Claim(ctx context.Context, id string) error {
-	owner, since, err := s.owner(ctx)
-	if errors.Is(err, sql.ErrNoRows) {
-		if err := s.conn.Exec(ctx, "INSERT INTO installation (id) SELECT {id:String}", clickhouse.Named("id", id)); err != nil {
-			return fmt.Errorf("claim the record: %w", err)
-		}
-		owner, since, err = s.owner(ctx) // another may have come between
+	err := s.Belongs(ctx, id)
+	if !errors.Is(err, ErrUnclaimed) {
+		return err
 	}
-	if err != nil {
-		return fmt.Errorf("read whose the record is: %w", err)
+	if err := s.conn.Exec(ctx, "INSERT INTO installation (id) SELECT {id:String}", clickhouse.Named("id", id)); err != nil {
+		return fmt.Errorf("claim the record: %w", err)
 	}
-	if owner != id {
-		return &TakenError{Owner: owner, Since: since}
+	if err := s.Belongs(ctx, id); !errors.Is(err, ErrUnclaimed) { // a replica may not have the row yet
+		return err
 	}
 	return nil
 }
 
-// owner is who claimed the record first; sql.ErrNoRows: nobody did.
-func (s *Store) owner(ctx context.Context) (id string, since time.Time, err error) {
-	err = s.conn.QueryRow(ctx, "SELECT id, min(recorded_at) AS since FROM installation GROUP BY id ORDER BY since, id LIMIT 1").Scan(&id, &since)
-	return id, since, err
+// ErrUnclaimed says that a record is nobody's: it is new, or of before records were claimed.
+var ErrUnclaimed = errors.New("the record is nobody's")
+
+// Belongs returns nil where the record is the installation's with the id, a *TakenError where it is another's, and
+// ErrUnclaimed where it is nobody's.
+func (s *Store) Belongs(ctx context.Context, id string) error {
+	var owner string
+	var since time.Time
+	err := s.conn.QueryRow(ctx, "SELECT id, min(recorded_at) AS since FROM installation GROUP BY id ORDER BY since, id LIMIT 1").Scan(&owner, &since)
+	switch {
+	case errors.Is(err, sql.ErrNoRows) || code(err) == unknownTable:
+		return ErrUnclaimed
+	case err != nil:
+		return fmt.Errorf("read whose the record is: %w", err)
+	case owner != id:
+		return &TakenError{Owner: owner, Since: since}
+	}
+	return nil
 }

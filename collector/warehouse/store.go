@@ -183,6 +183,16 @@ func encrypted(u *url.URL) (bool, error) {
 	return false, errors.New("what stands behind its ? is not understood: clickhouse:// may have ?secure=true there, and others nothing")
 }
 
+// encrypted says whether the address asks for TLS.
+func (o Options) encrypted() bool {
+	u, err := url.Parse(o.Addr)
+	if err != nil {
+		return false
+	}
+	secure, _ := encrypted(u)
+	return secure
+}
+
 // open connects and makes sure that somebody answers.
 func open(ctx context.Context, o *clickhouse.Options) (driver.Conn, error) {
 	conn, err := clickhouse.Open(o)
@@ -210,6 +220,7 @@ func createDatabase(ctx context.Context, d clickhouse.Options, o Options) error 
 
 // Codes of ClickHouse's own errors (src/Common/ErrorCodes.cpp).
 const (
+	unknownTable         = 60
 	unknownDatabase      = 81
 	readonly             = 164
 	unknownUser          = 192
@@ -249,7 +260,7 @@ func (o Options) explain(err error) error {
 			return fmt.Errorf("ClickHouse at %s is called otherwise by its certificate: write the name that stands there: %w", addr, brief{err})
 		case clear || errors.Is(err, http.ErrSchemeMismatch):
 			return fmt.Errorf("ClickHouse at %s speaks no TLS there: write http://, or clickhouse:// without ?secure=true, or its other port: %w", addr, brief{err})
-		case errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, syscall.ECONNRESET):
+		case (errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, syscall.ECONNRESET)) && !o.encrypted():
 			return fmt.Errorf("ClickHouse at %s closes the connection: write https://, or ?secure=true behind clickhouse://, if it speaks TLS there: %w", addr, brief{err})
 		}
 		var away net.Error

@@ -8,5 +8,5 @@ CREATE TABLE IF NOT EXISTS installation{{.OnCluster}} (
     recorded_at DateTime64(3, 'UTC') DEFAULT now64(3)
 )
 ENGINE = {{.Replacing ""}}
-ORDER BY id
+ORDER BY (id, recorded_at)
 SETTINGS {{.Durable}};
