@@ -91,7 +91,7 @@ func Connect(ctx context.Context, o Options) (*Store, error) {
 		}
 	}
 	if err != nil {
-		return nil, o.explain(err)
+		return nil, o.explain(err, driverOptions.TLS != nil)
 	}
 	if !o.ReadOnly {
 		// A user who may only read gets through the migrations when there are none to run, and would
@@ -107,7 +107,7 @@ func Connect(ctx context.Context, o Options) (*Store, error) {
 		err := migrate(ctx, db, o.Engine)
 		if err := errors.Join(err, db.Close()); err != nil {
 			conn.Close()
-			return nil, o.explain(err)
+			return nil, o.explain(err, driverOptions.TLS != nil)
 		}
 	}
 	return &Store{conn: conn, shapes: map[string]*shape{}}, nil
@@ -183,16 +183,6 @@ func encrypted(u *url.URL) (bool, error) {
 	return false, errors.New("what stands behind its ? is not understood: clickhouse:// may have ?secure=true there, and others nothing")
 }
 
-// encrypted says whether the address asks for TLS.
-func (o Options) encrypted() bool {
-	u, err := url.Parse(o.Addr)
-	if err != nil {
-		return false
-	}
-	secure, _ := encrypted(u)
-	return secure
-}
-
 // open connects and makes sure that somebody answers.
 func open(ctx context.Context, o *clickhouse.Options) (driver.Conn, error) {
 	conn, err := clickhouse.Open(o)
@@ -239,8 +229,8 @@ func code(err error) int32 {
 	return 0
 }
 
-// explain says in one line what went wrong at the start and what to do about it.
-func (o Options) explain(err error) error {
+// explain says in one line what went wrong at the start, over TLS where secure is set, and what to do about it.
+func (o Options) explain(err error, secure bool) error {
 	addr := redacted(o.Addr)
 	switch code(err) {
 	case unknownUser, wrongPassword, requiredPassword, authenticationFailed:
@@ -260,7 +250,7 @@ func (o Options) explain(err error) error {
 			return fmt.Errorf("ClickHouse at %s is called otherwise by its certificate: write the name that stands there: %w", addr, brief{err})
 		case clear || errors.Is(err, http.ErrSchemeMismatch):
 			return fmt.Errorf("ClickHouse at %s speaks no TLS there: write http://, or clickhouse:// without ?secure=true, or its other port: %w", addr, brief{err})
-		case (errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, syscall.ECONNRESET)) && !o.encrypted():
+		case (errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, syscall.ECONNRESET)) && !secure:
 			return fmt.Errorf("ClickHouse at %s closes the connection: write https://, or ?secure=true behind clickhouse://, if it speaks TLS there: %w", addr, brief{err})
 		}
 		var away net.Error
