@@ -94,6 +94,25 @@ func (s *Store) SealsFrom(ctx context.Context, topic string, partition int, from
 	return out[:min(limit, len(out))], nil
 }
 
+// RecordedOutside gives the offsets from one on at which an interaction or a reject stands that was not recorded
+// between two moments, at most limit of them. The moments are ms since the epoch on the server's clock.
+func (s *Store) RecordedOutside(ctx context.Context, topic string, partition int, from, earliest, latest int64, limit int) ([]int64, error) {
+	const of = " WHERE topic = {topic:String} AND partition = {partition:Int64} AND offset >= {from:Int64}" +
+		" AND (recorded_at < fromUnixTimestamp64Milli({earliest:Int64}) OR recorded_at > fromUnixTimestamp64Milli({latest:Int64}))"
+	var out []int64
+	err := s.each(ctx, "read when rows were recorded", "SELECT offset FROM interactions"+of+" UNION DISTINCT SELECT offset FROM rejects"+of+" LIMIT {limit:UInt64}",
+		[]any{
+			clickhouse.Named("topic", topic), clickhouse.Named("partition", int64(partition)), clickhouse.Named("from", from),
+			clickhouse.Named("earliest", earliest), clickhouse.Named("latest", latest), clickhouse.Named("limit", limit),
+		}, func(rows driver.Rows) error {
+			var offset int64
+			err := rows.Scan(&offset)
+			out = append(out, offset)
+			return err
+		})
+	return out, err
+}
+
 // Newest gives the highest offset that any interaction or reject of a topic stands at, by partition.
 func (s *Store) Newest(ctx context.Context, topic string) (map[int]int64, error) {
 	out := map[int]int64{}

@@ -81,6 +81,13 @@ func TestFsckAccusesNobodyOfWhatWasLeftHalfDone(t *testing.T) {
 	if r := s.clean("behind the newest seal", 0); r.Checked.Unsealed != 1 {
 		t.Errorf("%d rows are not sealed yet", r.Checked.Unsealed)
 	}
+	const ofLate = "(event late of session "
+	if r := s.checkIn(time.Hour, 0); len(r.Faults) != 1 || !strings.Contains(told(r), ofLate) || r.Checked.Unsealed != 0 {
+		t.Errorf("an hour later: %s", told(r))
+	}
+	if r := s.checkIn(-time.Hour, 0); len(r.Faults) != 1 || !strings.Contains(told(r), ofLate) {
+		t.Errorf("recorded in an hour: %s", told(r))
+	}
 	s.exec("ALTER TABLE interactions DELETE WHERE event_id = 'late'")
 
 	// Noted, and the store knows nothing of it.

@@ -28,6 +28,9 @@ const (
 	maxTried = 2_000
 	// maxUnsealed bounds how many rows behind the newest seal are waited for.
 	maxUnsealed = 50_000
+	// sealedWithin is how old a row behind the newest seal may be. A collector seals a batch seconds after its
+	// rows; the rest is for one that waits for the engine meanwhile, and for clocks that differ.
+	sealedWithin = 10 * time.Minute
 )
 
 // place is a row of the record at its offset.
@@ -482,7 +485,8 @@ func (c *check) compareVersions(of warehouse.Partition, l *link, s *sealed.Seal,
 
 // unsealed looks at rows behind the newest seal. A collector writes rows before their seal; until then, or until
 // one goes on after a crash, nothing covers them. Where a seal begins behind them, none will, nor where the
-// partition never had any.
+// partition never had any, nor where they are older than sealedWithin (or of a time to come) and no collector is
+// at work.
 func (c *check) unsealed(ctx context.Context, p warehouse.Partition, from int64) error {
 	var behind []place
 	put := func(at place) error {
@@ -495,6 +499,15 @@ func (c *check) unsealed(ctx context.Context, p warehouse.Partition, from int64)
 		func(r *warehouse.Reject) error { return put(rejectPlace(r)) })
 	if err != nil || len(behind) == 0 {
 		return err
+	}
+	now := c.Now()
+	outside, err := c.Record.RecordedOutside(ctx, p.Topic, p.ID, from, now.Add(-sealedWithin).UnixMilli(), now.Add(sealedWithin).UnixMilli(), maxUnsealed)
+	if err != nil {
+		return err
+	}
+	odd := make(map[int64]bool, len(outside))
+	for _, offset := range outside {
+		odd[offset] = true
 	}
 	c.later(func(ctx context.Context) (faults []Fault, err error) {
 		end, begins, first := from, int64(math.MinInt64), from == math.MinInt64
@@ -514,7 +527,7 @@ func (c *check) unsealed(ctx context.Context, p warehouse.Partition, from int64)
 		for i := range behind {
 			switch b := &behind[i]; {
 			case b.offset < end:
-			case b.offset < begins || first:
+			case b.offset < begins || first || odd[b.offset]:
 				faults = append(faults, Fault{b.part(), b.where(p), "no seal has its offset: it came past the collectors, or one was stopped before it sealed it and none has gone on"})
 			default:
 				unsealed++
