@@ -24,9 +24,9 @@ import (
 	"mingjian/deploy/embedded/tlstest"
 )
 
-// ownBroker are the tests that end or replace their broker, which a cluster that others use must not be; the
-// tests below do that to Apache Kafka.
-const ownBroker = "^(TestApache|TestBrokerThatComesBackIsReadOn$|TestALogThatEndsBeforeTheRecordIsNotTouched$)"
+// ownBroker are the tests that end or replace their broker, which a cluster that others use must not be, or have
+// a secured one; the tests below do that with Apache Kafka.
+const ownBroker = "^(TestApache|TestASecured|TestBrokerThatComesBackIsReadOn$|TestALogThatEndsBeforeTheRecordIsNotTouched$)"
 
 // Every test of this package once more, with Apache Kafka for the embedded broker.
 func TestApacheKafkaDeliversAlike(t *testing.T) {

@@ -105,6 +105,7 @@ func published(t testing.TB, addr, topic string) map[string]map[int64]bool {
 // A collector that is killed at any write, as often as you like, with any size of batch, leaves the
 // same views as one that was never disturbed, and every finding in the record was published.
 func TestKillingAtAnyWriteChangesNothing(t *testing.T) {
+	t.Parallel()
 	s := newStage(t, 2)
 	run := 0
 	rapid.Check(t, func(rt *rapid.T) {

@@ -14,6 +14,7 @@ import (
 
 // The same messages through the record in memory and through ClickHouse, killed on the way.
 func TestClickHouseKeepsWhatTheLedgerKeeps(t *testing.T) {
+	t.Parallel()
 	server := clickhousetest.Lend(t)
 	store, err := warehouse.Connect(t.Context(), warehouse.Options{Addr: server.URL, User: server.User, Password: server.Password})
 	if err != nil {

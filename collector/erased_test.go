@@ -18,6 +18,7 @@ import (
 // What comes of a session after its person was erased, while a collector that knows it goes on and after it
 // was started again: it is accounted for, says nothing, and changes no finding.
 func TestErasedSessionsStayErased(t *testing.T) {
+	t.Parallel()
 	k := keep(t)
 	s, ring := k.stage, newRing()
 	o := s.options(k.store)

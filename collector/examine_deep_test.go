@@ -163,6 +163,7 @@ var damages = []damage{
 // A record that crashes left behind is clean once it is finished, and while it is being made; and each kind
 // of damage is named, what and where, and nothing else.
 func TestAuditNamesWhatWasDamagedAndNothingElse(t *testing.T) {
+	t.Parallel()
 	k := keep(t)
 	s := k.stage
 	s.produce(madeUp(t, rand.New(rand.NewPCG(3, 1)), 40)...)

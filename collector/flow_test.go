@@ -205,6 +205,7 @@ func TestStoreAwayLosesNothing(t *testing.T) {
 }
 
 func TestPartitionsMoveBetweenTwoCollectors(t *testing.T) {
+	t.Parallel()
 	s := newStage(t, 4)
 	store := newLedger()
 	// Half of each session, another collector, the other half, and one of the two goes.

@@ -39,6 +39,7 @@ func (f *full) Write(ctx context.Context, b *warehouse.Batch) error {
 // What is late for a batch that is still being written, moves its session, or comes when the session is just
 // over, is taken as if every batch had been in the record before the next was looked at.
 func TestABatchIsCheckedWhileAnotherIsWritten(t *testing.T) {
+	t.Parallel()
 	s := newStage(t, 2)
 	s.produce(madeUp(t, rand.New(rand.NewPCG(11, 5)), 40)...)
 	stores := []*ledger{newLedger(), newLedger()}
@@ -62,6 +63,7 @@ func TestABatchIsCheckedWhileAnotherIsWritten(t *testing.T) {
 
 // While nothing can be written, one batch waits for that and one for it, and the broker is left alone.
 func TestNoMoreThanTwoBatchesAreInHand(t *testing.T) {
+	t.Parallel()
 	s := newStage(t, 1)
 	store := &full{ledger: newLedger()}
 	o := s.options(store)

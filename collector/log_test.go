@@ -228,6 +228,7 @@ func TestBrokerThatComesBackIsReadOn(t *testing.T) {
 
 // Two collectors that both believe to own a partition do no harm to each other.
 func TestOwnersWhoDoNotKnowOfEachOther(t *testing.T) {
+	t.Parallel()
 	s := newStage(t, 1)
 	calm, shared := newLedger(), newLedger()
 	var both []*running

@@ -15,6 +15,7 @@ import (
 // What comes of a session after its end goes on with it, in whichever partition it comes, and the record is not
 // asked for it.
 func TestASessionGoesOnAfterItsEnd(t *testing.T) {
+	t.Parallel()
 	s := newStage(t, 2)
 	store := newLedger()
 	o := s.options(store)

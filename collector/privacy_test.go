@@ -57,6 +57,7 @@ func leaky(id string) []client.Message {
 const refused = 5
 
 func TestNothingPersonalIsStoredPublishedOrLoggedInTheClear(t *testing.T) {
+	t.Parallel()
 	server := clickhousetest.Lend(t)
 	store, err := warehouse.Connect(t.Context(), warehouse.Options{Addr: server.URL, User: server.User, Password: server.Password})
 	if err != nil {

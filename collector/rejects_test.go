@@ -22,6 +22,7 @@ import (
 // Messages that a clock which was behind refused are events once it is right. They are stored once, their
 // session is as if it had never been refused, and what is still wrong stays refused and is counted.
 func TestRefusedMessagesAreReplayedOnceAfterAFix(t *testing.T) {
+	t.Parallel()
 	k := keep(t)
 	s, keys := k.stage, newRing()
 	talk := sorry(t, "13812345678", "DE") // an id that is masked in a reject's key

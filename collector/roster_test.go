@@ -10,6 +10,7 @@ import (
 // A collector that has every partition asks the record for no session that is new, and knows all the same
 // whatever the record has: sessions of another partition, of a process before, and of one that shared the topic with it.
 func TestAKnownSessionIsNeverTakenForNew(t *testing.T) {
+	t.Parallel()
 	s := newStage(t, 2)
 	store := newLedger()
 	to := 0

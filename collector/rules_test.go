@@ -22,6 +22,7 @@ import (
 // that is open goes over with its next event, and the record has what judged. A broken file is refused
 // where a person sees it, and what is in force stays.
 func TestPoliciesAreExchangedWhileTheCollectorRuns(t *testing.T) {
+	t.Parallel()
 	s := newStage(t, 1)
 	source := policies.Source{Dir: t.TempDir()}
 	rules, err := collector.NewRules(s.bundle)

@@ -10,9 +10,24 @@ import (
 	"github.com/open-policy-agent/opa/v1/rego"
 )
 
-// TestModules runs the tests among modules that need not be what the bundle was loaded from.
-func (b *Bundle) TestModules(ctx context.Context, modules map[string]*ast.Module) (TestReport, error) {
-	return b.test(ctx, modules)
+// Notices reports whether a test among modules, which need not be what the bundle was loaded from, fails. The others
+// are not waited for then.
+func (b *Bundle) Notices(ctx context.Context, modules map[string]*ast.Module) (bool, error) {
+	running, stop := context.WithCancel(ctx)
+	defer stop()
+	results, end, err := b.start(running, modules, nil)
+	if err != nil {
+		return false, err
+	}
+	defer end()
+	noticed := false
+	for r := range results {
+		if !r.Pass() {
+			noticed = true
+			stop()
+		}
+	}
+	return noticed, ctx.Err()
 }
 
 // Capabilities are all functions that rules may call.

@@ -125,11 +125,11 @@ func TestEveryConditionIsTested(t *testing.T) {
 					if condition == nil {
 						break
 					}
-					report, err := bundle.TestModules(t.Context(), changed)
+					noticed, err := bundle.Notices(t.Context(), changed)
 					switch {
 					case err != nil: // the negation does not compile, so nobody can ship it
 						unsound.Add(1)
-					case len(report.Failed) == 0:
+					case !noticed:
 						t.Errorf("%s: no test notices when this is negated: %v", condition.Location, condition)
 					default:
 						turned.Add(1)

@@ -13,6 +13,7 @@ import (
 	"github.com/open-policy-agent/opa/v1/cover"
 	"github.com/open-policy-agent/opa/v1/storage/inmem"
 	"github.com/open-policy-agent/opa/v1/tester"
+	"github.com/open-policy-agent/opa/v1/topdown"
 )
 
 // TestReport is what the Rego tests of a bundle's source came to.
@@ -77,32 +78,12 @@ func parseAll(fsys fs.FS) (map[string]*ast.Module, error) {
 
 // test runs the tests among modules.
 func (b *Bundle) test(ctx context.Context, modules map[string]*ast.Module) (TestReport, error) {
-	data, err := b.testData()
-	if err != nil {
-		return TestReport{}, err
-	}
-	store := inmem.NewFromObject(map[string]any{"mingjian": data})
-	var custom []*tester.Builtin
-	for _, f := range b.functions {
-		custom = append(custom, &tester.Builtin{Decl: f.decl, Func: f.option})
-	}
 	coverage := cover.New()
-	runner := tester.NewRunner().
-		SetCompiler(ast.NewCompiler().WithStrict(true).WithCapabilities(capabilities(b.functions))). // the runner does not tell a given one
-		SetStore(store).
-		SetModules(modules).
-		AddCustomBuiltins(custom).
-		SetCoverageQueryTracer(coverage).
-		RaiseBuiltinErrors(true)
-	txn, err := store.NewTransaction(ctx)
+	results, end, err := b.start(ctx, modules, coverage)
 	if err != nil {
 		return TestReport{}, err
 	}
-	defer store.Abort(ctx, txn)
-	results, err := runner.RunTests(ctx, txn)
-	if err != nil {
-		return TestReport{}, err
-	}
+	defer end()
 	var report TestReport
 	for r := range results {
 		if r.Pass() {
@@ -130,6 +111,36 @@ func (b *Bundle) test(ctx context.Context, modules map[string]*ast.Module) (Test
 		return report, errors.New("there are no tests (rules named test_…)")
 	}
 	return report, nil
+}
+
+// start starts the tests among modules. The results are to be taken to the last, and end is to be called then.
+func (b *Bundle) start(ctx context.Context, modules map[string]*ast.Module, coverage topdown.QueryTracer) (results <-chan *tester.Result, end func(), err error) {
+	data, err := b.testData()
+	if err != nil {
+		return nil, nil, err
+	}
+	store := inmem.NewFromObject(map[string]any{"mingjian": data})
+	var custom []*tester.Builtin
+	for _, f := range b.functions {
+		custom = append(custom, &tester.Builtin{Decl: f.decl, Func: f.option})
+	}
+	runner := tester.NewRunner().
+		SetCompiler(ast.NewCompiler().WithStrict(true).WithCapabilities(capabilities(b.functions))). // the runner does not tell a given one
+		SetStore(store).
+		SetModules(modules).
+		AddCustomBuiltins(custom).
+		SetCoverageQueryTracer(coverage).
+		RaiseBuiltinErrors(true)
+	txn, err := store.NewTransaction(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	end = func() { store.Abort(ctx, txn) }
+	if results, err = runner.RunTests(ctx, txn); err != nil {
+		end()
+		return nil, nil, err
+	}
+	return results, end, nil
 }
 
 // testData is data.mingjian while tests run.

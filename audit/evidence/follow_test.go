@@ -1,6 +1,7 @@
 package evidence_test
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -37,7 +38,7 @@ func (r *record) put(s warehouse.Seal) {
 	defer r.mu.Unlock()
 	r.seals = append(r.seals, s)
 	slices.SortFunc(r.seals, func(a, b warehouse.Seal) int { // as the table lies
-		return strings.Compare(fmt.Sprintf("%s %d %09d %d %s", a.Topic, a.Partition, a.First, a.Generation, a.ID), fmt.Sprintf("%s %d %09d %d %s", b.Topic, b.Partition, b.First, b.Generation, b.ID))
+		return cmp.Or(strings.Compare(a.Topic, b.Topic), cmp.Compare(a.Partition, b.Partition), cmp.Compare(a.First, b.First), cmp.Compare(a.Generation, b.Generation), strings.Compare(a.ID, b.ID))
 	})
 }
 

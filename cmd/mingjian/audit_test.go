@@ -21,6 +21,7 @@ import (
 
 // A day far ahead: whatever is written now counts as recorded before it.
 func TestAuditSamplingVerifySaysWhetherADayIsAsItMustBe(t *testing.T) {
+	t.Parallel()
 	server := clickhousetest.Start(t)
 	record, err := warehouse.Connect(t.Context(), warehouse.Options{Addr: server.URL, User: server.User, Password: server.Password})
 	if err != nil {

@@ -40,6 +40,7 @@ func refused(t *testing.T, args ...string) string {
 // An officer's way: see what a change would do, put it into the directory of a running system, see that it
 // is in force, explain a finding that it made and one that was made before, and break a file.
 func TestOfficerChangesAThreshold(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	policies := filepath.Join(dir, "policies")
 	if err := os.Mkdir(policies, 0o755); err != nil {

@@ -31,6 +31,7 @@ import (
 // From nothing to paid: a conversation in which a machine refuses a refund and nobody answers for it is
 // noticed, reviewed, decided by four people and paid once. Everything here goes by HTTP or Kafka.
 func TestFromAViolationToAPaidCustomer(t *testing.T) {
+	t.Parallel()
 	const session, customer = "s-refund-1", "c-10086"
 	s := up(t, filepath.Join(t.TempDir(), "data"), "--look-every", "1s", "--fund-low", "CNY=900000")
 	li, wu := enter(s, "li", "inspector"), enter(s, "wu", "inspector")

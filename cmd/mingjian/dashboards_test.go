@@ -11,6 +11,7 @@ import (
 // A newcomer's first command shows a finding on its own. Once the demo has played for a while, every query of dashboards
 // and alerts works, and every panel that the demo should fill shows something.
 func TestDashboardsCheckIsGreenOnTheDemo(t *testing.T) {
+	t.Parallel()
 	s := up(t, filepath.Join(t.TempDir(), "data"), "--demo")
 	var page struct {
 		Items []map[string]any `json:"items"`

@@ -14,6 +14,7 @@ import (
 // The demo's contact centre, with wording and people varied by seed: through the stream, the
 // collector and ClickHouse, every rule finds exactly what was planted, among near misses.
 func TestDemoFindsExactlyWhatWasPlanted(t *testing.T) {
+	t.Parallel()
 	// The tenants have set what they have to, as those of the scenarios.
 	const sessionsPlayed = 8000
 	tenants, err := fs.ReadFile(policies.Builtin(), "scenarios/tenants.yaml")
@@ -107,6 +108,7 @@ func TestDemoFindsExactlyWhatWasPlanted(t *testing.T) {
 
 // A system stops by itself when told to, and leaves nothing running.
 func TestUpStopsByItself(t *testing.T) {
+	t.Parallel()
 	s := up(t, filepath.Join(t.TempDir(), "data"), "--exit-after", "3s")
 	s.ended()
 }

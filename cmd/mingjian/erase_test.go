@@ -43,6 +43,7 @@ func (s *system) post(path, body string, into any) (status int, text string) {
 // A person is erased while the system runs, by hand and over HTTP, unless somebody holds them; what is left
 // still proves everything else.
 func TestAPersonIsErasedAndTheRestStillVerifies(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	s := up(t, filepath.Join(dir, "data"))
 	file := filepath.Join(dir, "calls.jsonl")

@@ -56,6 +56,7 @@ func (c *teller) heard() string {
 }
 
 func TestPayoutResultsAreBookedOnceInWhateverShapeTheyCome(t *testing.T) {
+	t.Parallel()
 	ctx := t.Context()
 	quiet := slog.New(slog.DiscardHandler)
 	db, err := store.Open(ctx, filepath.Join(t.TempDir(), "audit.sqlite"), store.Options{Log: quiet})

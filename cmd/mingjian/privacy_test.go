@@ -21,6 +21,7 @@ import (
 // Two collectors on one workflow store mask what is personal; whoever has the keys can prove what was
 // said, until the person is erased.
 func TestPersonalDataIsMaskedProvedAndErased(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	s := up(t, filepath.Join(dir, "data"))
 	var at embedded.Endpoints

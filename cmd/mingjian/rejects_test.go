@@ -22,6 +22,7 @@ import (
 // What was refused and is an event to this program is stored once, with what it breaks; and a deep doctor
 // tells a record that is whole from one that holds a row which nobody sealed.
 func TestReplayRejectsAndDeepDoctor(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	s := up(t, filepath.Join(dir, "data"))
 	line := func(id int, text string) string {

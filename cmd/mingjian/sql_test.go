@@ -12,6 +12,7 @@ import (
 
 // `sql` changes nothing, also for a user of one's own ClickHouse who could.
 func TestSQLOnlyReads(t *testing.T) {
+	t.Parallel()
 	s := up(t, filepath.Join(t.TempDir(), "data"))
 	credentials, err := embedded.LoadCredentials(filepath.Join(s.data, embedded.CredentialsFile))
 	if err != nil {

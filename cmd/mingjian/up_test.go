@@ -77,6 +77,7 @@ func never(int) bool { return false }
 // that never say what they are break the EU notice rule, each of them; with a plain notice in every
 // second one, exactly the others. Sessions without a bot say nothing about AI labels or notices.
 func TestImportIsExactAndRepeatable(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	file := filepath.Join(dir, "rail.jsonl")
 	events, bots := conversations(t, file, "rail", 100, 6, never)
@@ -131,6 +132,7 @@ func TestImportIsExactAndRepeatable(t *testing.T) {
 // Whatever is killed in the middle of an import, a restart and the same import again give the same
 // exact counts.
 func TestKilledInTheMiddleOfAnImport(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	file := filepath.Join(dir, "rail.jsonl")
 	events, bots := conversations(t, file, "rail", 400, 10, never)

@@ -237,6 +237,7 @@ func TestTopicsAreMadeOnceAndKeepTheirPartitions(t *testing.T) {
 }
 
 func TestSecondBrokerOnTheSameDirectory(t *testing.T) {
+	t.Parallel()
 	t.Run("takes over from one that is ending", func(t *testing.T) {
 		dir := t.TempDir()
 		first := startProcess(t, dir)
