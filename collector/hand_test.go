@@ -63,7 +63,6 @@ func TestABatchIsCheckedWhileAnotherIsWritten(t *testing.T) {
 
 // While nothing can be written, one batch waits for that and one for it, and the broker is left alone.
 func TestNoMoreThanTwoBatchesAreInHand(t *testing.T) {
-	t.Parallel()
 	s := newStage(t, 1)
 	store := &full{ledger: newLedger()}
 	o := s.options(store)

@@ -8,6 +8,7 @@ import (
 
 	"github.com/open-policy-agent/opa/v1/ast"
 	"github.com/open-policy-agent/opa/v1/rego"
+	"github.com/open-policy-agent/opa/v1/topdown"
 )
 
 // Notices reports whether a test among modules, which need not be what the bundle was loaded from, fails. The others
@@ -22,7 +23,7 @@ func (b *Bundle) Notices(ctx context.Context, modules map[string]*ast.Module) (b
 	defer end()
 	noticed := false
 	for r := range results {
-		if !r.Pass() {
+		if !r.Pass() && !topdown.IsCancel(r.Error) {
 			noticed = true
 			stop()
 		}

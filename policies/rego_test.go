@@ -116,11 +116,18 @@ func TestEveryConditionIsTested(t *testing.T) {
 			mods := around(all, path)
 			t.Run(path, func(t *testing.T) {
 				t.Parallel()
-				for n := 0; ; n++ {
-					changed := make(map[string]*ast.Module, len(mods))
+				copied := func() map[string]*ast.Module {
+					out := make(map[string]*ast.Module, len(mods))
 					for name, m := range mods {
-						changed[name] = m.Copy()
+						out[name] = m.Copy()
 					}
+					return out
+				}
+				if noticed, err := bundle.Notices(t.Context(), copied()); err != nil || noticed {
+					t.Fatalf("its tests alone, over what is not changed: %v, %v", noticed, err)
+				}
+				for n := 0; ; n++ {
+					changed := copied()
 					condition := negate(changed[path], n)
 					if condition == nil {
 						break

@@ -65,8 +65,12 @@ func New(o Options) *Service { return &Service{Options: o} }
 // Run computes round after round until ctx ends. A round that fails is logged, and made up for by the next.
 func (s *Service) Run(ctx context.Context) error {
 	for {
+		err := s.prepare(ctx) // once for each revision, and so not what a round takes
 		began := s.Now()
-		if err := s.Compute(ctx); err != nil && ctx.Err() == nil {
+		if err == nil {
+			err = s.round(ctx)
+		}
+		if err != nil && ctx.Err() == nil {
 			s.Log.ErrorContext(ctx, "indicators could not be computed; the next round makes up for it", "error", err)
 		}
 		select {
@@ -80,13 +84,27 @@ func (s *Service) Run(ctx context.Context) error {
 // Compute is one round: every number that may have changed since the last one. It is not to be called
 // by two goroutines at once.
 func (s *Service) Compute(ctx context.Context) error {
-	if b := s.Rules(); s.bundle == nil || s.bundle.Revision != b.Revision {
-		engine, err := policies.NewEngine(ctx, b)
-		if err != nil {
-			return fmt.Errorf("indicators: %w", err)
-		}
-		s.engine, s.bundle, s.taken = engine, b, time.Time{}
+	if err := s.prepare(ctx); err != nil {
+		return err
 	}
+	return s.round(ctx)
+}
+
+// prepare makes the rules in force ready; under others than before everything is computed again.
+func (s *Service) prepare(ctx context.Context) error {
+	b := s.Rules()
+	if s.bundle != nil && s.bundle.Revision == b.Revision {
+		return nil
+	}
+	engine, err := policies.NewEngine(ctx, b)
+	if err != nil {
+		return fmt.Errorf("indicators: %w", err)
+	}
+	s.engine, s.bundle, s.taken = engine, b, time.Time{}
+	return nil
+}
+
+func (s *Service) round(ctx context.Context) error {
 	began, err := s.Record.Now(ctx)
 	if err != nil {
 		return fmt.Errorf("indicators: %w", err)

@@ -94,20 +94,31 @@ func (s *Store) SealsFrom(ctx context.Context, topic string, partition int, from
 	return out[:min(limit, len(out))], nil
 }
 
-// RecordedOutside gives the offsets from one on at which an interaction or a reject stands that was not recorded
-// between two moments, at most limit of them. The moments are ms since the epoch on the server's clock.
-func (s *Store) RecordedOutside(ctx context.Context, topic string, partition int, from, earliest, latest int64, limit int) ([]int64, error) {
-	const of = " WHERE topic = {topic:String} AND partition = {partition:Int64} AND offset >= {from:Int64}" +
-		" AND (recorded_at < fromUnixTimestamp64Milli({earliest:Int64}) OR recorded_at > fromUnixTimestamp64Milli({latest:Int64}))"
-	var out []int64
-	err := s.each(ctx, "read when rows were recorded", "SELECT offset FROM interactions"+of+" UNION DISTINCT SELECT offset FROM rejects"+of+" LIMIT {limit:UInt64}",
+// Unsettled is a row at an offset that was recorded too long ago to be on its way, or in a time to come.
+type Unsettled struct {
+	Offset             int64
+	Reject             bool
+	SessionID, EventID string // of an interaction
+	Reason             string // of a reject
+}
+
+// Unsettled gives the first rows and rejects from an offset on that were not recorded within a span of the moment
+// that it is by the server's clock, at most limit of them. A row that was written again is as old as it is since.
+func (s *Store) Unsettled(ctx context.Context, topic string, partition int, from int64, within time.Duration, limit int) (out []Unsettled, err error) {
+	const there = " WHERE topic = {topic:String} AND partition = {partition:Int64} AND offset >= {from:Int64}" +
+		" AND abs(toUnixTimestamp64Milli(recorded_at) - toUnixTimestamp64Milli(now64(3))) > {within:Int64}"
+	// Only what may be one of them is merged.
+	err = s.each(ctx, "read what was recorded long ago", "SELECT offset, reject, session_id, event_id, reason FROM ("+
+		"SELECT offset, false AS reject, session_id, event_id, '' AS reason FROM interactions FINAL"+there+
+		" AND (tenant, session_id, event_id) IN (SELECT tenant, session_id, event_id FROM interactions"+there+" LIMIT {limit:UInt64})"+
+		" UNION ALL SELECT offset, true, '', '', toString(reason) FROM rejects FINAL"+there+") ORDER BY offset, reject LIMIT {limit:UInt64}",
 		[]any{
 			clickhouse.Named("topic", topic), clickhouse.Named("partition", int64(partition)), clickhouse.Named("from", from),
-			clickhouse.Named("earliest", earliest), clickhouse.Named("latest", latest), clickhouse.Named("limit", limit),
+			clickhouse.Named("within", within.Milliseconds()), clickhouse.Named("limit", limit),
 		}, func(rows driver.Rows) error {
-			var offset int64
-			err := rows.Scan(&offset)
-			out = append(out, offset)
+			var u Unsettled
+			err := rows.Scan(&u.Offset, &u.Reject, &u.SessionID, &u.EventID, &u.Reason)
+			out = append(out, u)
 			return err
 		})
 	return out, err

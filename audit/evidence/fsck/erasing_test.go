@@ -81,14 +81,23 @@ func TestFsckAccusesNobodyOfWhatWasLeftHalfDone(t *testing.T) {
 	if r := s.clean("behind the newest seal", 0); r.Checked.Unsealed != 1 {
 		t.Errorf("%d rows are not sealed yet", r.Checked.Unsealed)
 	}
-	const ofLate = "(event late of session "
-	if r := s.checkIn(time.Hour, 0); len(r.Faults) != 1 || !strings.Contains(told(r), ofLate) || r.Checked.Unsealed != 0 {
-		t.Errorf("an hour later: %s", told(r))
+	for _, hours := range []string{"-1", "1"} {
+		s.exec("ALTER TABLE interactions UPDATE recorded_at = addHours(now64(3), " + hours + ") WHERE event_id = 'late'")
+		if r := s.check(0); len(r.Faults) != 1 || !strings.Contains(told(r), "(event late of session ") || r.Checked.Unsealed != 0 {
+			t.Errorf("recorded %s hours from now: %s", hours, told(r))
+		}
 	}
-	if r := s.checkIn(-time.Hour, 0); len(r.Faults) != 1 || !strings.Contains(told(r), ofLate) {
-		t.Errorf("recorded in an hour: %s", told(r))
+	// Written again by who goes on, it is as old as it is since.
+	s.exec("INSERT INTO interactions SELECT * REPLACE (version + 1 AS version, now64(3) AS recorded_at) FROM interactions WHERE event_id = 'late'")
+	if r := s.clean("written again", 0); r.Checked.Unsealed != 1 {
+		t.Errorf("%d rows are not sealed yet, and one was written again", r.Checked.Unsealed)
 	}
 	s.exec("ALTER TABLE interactions DELETE WHERE event_id = 'late'")
+	s.exec("INSERT INTO rejects SELECT r.* REPLACE (n.newest AS offset, addHours(now64(3), -1) AS recorded_at) FROM rejects AS r INNER JOIN (SELECT topic, partition, max(last_offset) + 1 AS newest FROM seals GROUP BY topic, partition) AS n USING (topic, partition) LIMIT 1")
+	if r := s.check(0); len(r.Faults) != 1 || r.Faults[0].Part != "rejects" || !strings.Contains(told(r), "(reject of reason ") {
+		t.Errorf("a reject behind the newest seal: %s", told(r))
+	}
+	s.exec("ALTER TABLE rejects DELETE WHERE recorded_at < addMinutes(now64(3), -30)")
 
 	// Noted, and the store knows nothing of it.
 	rows := s.noted("begun", tenant, session, false)

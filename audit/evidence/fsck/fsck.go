@@ -8,8 +8,8 @@
 //
 // It changes nothing, and collectors and the notary may work meanwhile: what they write is checked up to the
 // newest seal that there was at the beginning, and what does not fit and may be on its way is looked at again
-// for a while before it is told. Rows behind that seal are counted, and told where they are too old for a
-// collector to be at them. It reads window by window, in bounded memory.
+// for a while before it is told. Rows behind the newest seal are counted, and told where they stand there for
+// long. It reads window by window, in bounded memory.
 //
 // What no leaf covers is not checked: of interactions channel, business_line, bot_version and jurisdiction
 // (what the session was known to be by then), signals (doctor --deep computes them from the text again),
@@ -203,5 +203,7 @@ func (c *check) horizon() time.Time { return warehouse.RetainedSince(c.Now()).Ad
 func eventName(session, event string) string {
 	return fmt.Sprintf("event %s of session %s", event, session)
 }
+
+func rejectName(reason string) string { return "reject of reason " + reason }
 
 var _ evidence.Record = (*warehouse.Store)(nil)

@@ -28,8 +28,8 @@ const (
 	maxTried = 2_000
 	// maxUnsealed bounds how many rows behind the newest seal are waited for.
 	maxUnsealed = 50_000
-	// sealedWithin is how old a row behind the newest seal may be. A collector seals a batch seconds after its
-	// rows; the rest is for one that waits for the engine meanwhile, and for clocks that differ.
+	// sealedWithin is how long a row behind the newest seal may have been recorded. A collector seals a batch
+	// within seconds of its rows; the rest is for one that waits for the stream or the engine meanwhile.
 	sealedWithin = 10 * time.Minute
 )
 
@@ -222,7 +222,7 @@ func placeOf(r *warehouse.Interaction) place {
 }
 
 func rejectPlace(r *warehouse.Reject) place {
-	p := place{offset: r.Offset, reject: true, computed: sealed.RejectLeaf(r), stored: seal.HashOf(r.Leaf), who: "reject of reason " + r.Reason}
+	p := place{offset: r.Offset, reject: true, computed: sealed.RejectLeaf(r), stored: seal.HashOf(r.Leaf), who: rejectName(r.Reason)}
 	if string(p.computed[:]) != r.Leaf {
 		p.why = "it was changed: it does not give the leaf that stands with it"
 	}
@@ -485,8 +485,7 @@ func (c *check) compareVersions(of warehouse.Partition, l *link, s *sealed.Seal,
 
 // unsealed looks at rows behind the newest seal. A collector writes rows before their seal; until then, or until
 // one goes on after a crash, nothing covers them. Where a seal begins behind them, none will, nor where the
-// partition never had any, nor where they are older than sealedWithin (or of a time to come) and no collector is
-// at work.
+// partition never had any; and it is not to be waited for where they were recorded longer ago than sealedWithin.
 func (c *check) unsealed(ctx context.Context, p warehouse.Partition, from int64) error {
 	var behind []place
 	put := func(at place) error {
@@ -500,22 +499,15 @@ func (c *check) unsealed(ctx context.Context, p warehouse.Partition, from int64)
 	if err != nil || len(behind) == 0 {
 		return err
 	}
-	now := c.Now()
-	outside, err := c.Record.RecordedOutside(ctx, p.Topic, p.ID, from, now.Add(-sealedWithin).UnixMilli(), now.Add(sealedWithin).UnixMilli(), maxUnsealed)
-	if err != nil {
-		return err
-	}
-	odd := make(map[int64]bool, len(outside))
-	for _, offset := range outside {
-		odd[offset] = true
-	}
 	c.later(func(ctx context.Context) (faults []Fault, err error) {
 		end, begins, first := from, int64(math.MinInt64), from == math.MinInt64
+		covered := from
 		if err := c.Record.SealHeaders(ctx, p, from, math.MaxInt64, func(s *warehouse.Seal) error {
 			h, err := sealed.Header(s)
 			if err != nil || h.ID() != s.ID {
 				return nil
 			}
+			covered = max(covered, s.Last+1)
 			if begins = max(begins, s.First); first || s.First <= end {
 				end, first = max(end, s.Last+1), false
 			}
@@ -527,10 +519,23 @@ func (c *check) unsealed(ctx context.Context, p warehouse.Partition, from int64)
 		for i := range behind {
 			switch b := &behind[i]; {
 			case b.offset < end:
-			case b.offset < begins || first || odd[b.offset]:
+			case b.offset < begins || first:
 				faults = append(faults, Fault{b.part(), b.where(p), "no seal has its offset: it came past the collectors, or one was stopped before it sealed it and none has gone on"})
 			default:
 				unsealed++
+			}
+		}
+		if !first && (unsealed > 0 || len(behind) == maxUnsealed) {
+			old, err := c.Record.Unsettled(ctx, p.Topic, p.ID, covered, sealedWithin, maxUnsealed)
+			if err != nil {
+				return nil, err
+			}
+			for _, u := range old {
+				row := place{offset: u.Offset, reject: u.Reject, who: eventName(u.SessionID, u.EventID)}
+				if u.Reject {
+					row.who = rejectName(u.Reason)
+				}
+				faults = append(faults, Fault{row.part(), row.where(p), fmt.Sprintf("no seal has its offset, and it was not recorded in the last %.0f minutes: it came past the collectors, or one was stopped and none has gone on, or one cannot go on (its health says why)", sealedWithin.Minutes())})
 			}
 		}
 		if len(faults) == 0 {

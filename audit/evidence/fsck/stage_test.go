@@ -214,14 +214,7 @@ func (s *system) follow() {
 // check runs fsck; nothing is on its way unless patience is given.
 func (s *system) check(patience time.Duration) *fsck.Report {
 	s.t.Helper()
-	return s.checkIn(0, patience)
-}
-
-// checkIn runs fsck as it would be run some time from now.
-func (s *system) checkIn(ahead, patience time.Duration) *fsck.Report {
-	s.t.Helper()
-	now := func() time.Time { return time.Now().Add(ahead) }
-	report, err := fsck.Run(s.t.Context(), fsck.Options{Record: s.record, Dir: s.dir, Store: s.db, Blinding: s.keys.Blinding, Now: now, Patience: max(patience, 1)})
+	report, err := fsck.Run(s.t.Context(), fsck.Options{Record: s.record, Dir: s.dir, Store: s.db, Blinding: s.keys.Blinding, Patience: max(patience, 1)})
 	if err != nil {
 		s.t.Fatal(err)
 	}

@@ -43,16 +43,18 @@ func TestHostileLinesAreToldOf(t *testing.T) {
 		"no seals":               {func(d *verifytest.Draft) { d.Seals, d.Rows, d.Findings, d.Manifest.Partitions = nil, nil, nil, nil }, "that it is the key of tenant"},
 		"a terminal's letters":   {func(d *verifytest.Draft) { d.Manifest.Topic = "\x1b[2J" }, "it is of topic"},
 	} {
-		d := r.Draft(verifytest.Period("acme"))
-		c.do(d)
-		out := verified(t, d.Pack(r.Private), Options{})
-		if out.OK || !told(out, "", c.what) {
-			t.Errorf("%s: %q was not told of: %+v", name, c.what, out.Problems[:min(3, len(out.Problems))])
-		}
-		var text bytes.Buffer
-		if out.tell(&text, "en"); strings.ContainsRune(text.String(), 0x1b) {
-			t.Errorf("%s: the answer takes hold of the terminal", name)
-		}
+		t.Run(name, func(t *testing.T) {
+			d := r.Draft(verifytest.Period("acme"))
+			c.do(d)
+			out := verified(t, d.Pack(r.Private), Options{})
+			if out.OK || !told(out, "", c.what) {
+				t.Errorf("%q was not told of: %+v", c.what, out.Problems[:min(3, len(out.Problems))])
+			}
+			var text bytes.Buffer
+			if out.tell(&text, "en"); strings.ContainsRune(text.String(), 0x1b) {
+				t.Error("the answer takes hold of the terminal")
+			}
+		})
 	}
 }
 
