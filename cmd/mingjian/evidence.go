@@ -48,7 +48,7 @@ type fsckCommand struct {
 }
 
 func (*fsckCommand) Help() string {
-	return "Computes every row's leaf, every seal's roots and the log's tree again, and names each row, finding, seal, entry and file that is not what was sealed and signed. It reads everything (a minute or so for a million interactions) and changes nothing; collectors and the audit service may run meanwhile. What stands behind a partition's newest seal for ten minutes is named too; where a collector was killed, let one go on first. Without the workflow store and its master key the journal and the seals' lists of tenants are not checked, and it says so. " +
+	return "Computes every row's leaf, every seal's roots and the log's tree again, and names each row, finding, seal, entry and file that is not what was sealed and signed. It reads everything (a minute or so for a million interactions) and changes nothing; collectors and the audit service may run meanwhile. What stands behind a partition's newest seal and was last written over fifteen minutes ago is named too; where a collector was killed, let one go on first. Without the workflow store and its master key the journal and the seals' lists of tenants are not checked, and it says so. " +
 		stampCertificates + " names a PEM file of the certificates that time stamps must lead to, " + witnessKey + " the witness's verifier key.\n\nExample:\n  mingjian audit evidence fsck --json"
 }
 

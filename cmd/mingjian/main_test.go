@@ -36,7 +36,7 @@ func TestMain(m *testing.M) {
 // mingjian prepares one command line.
 func mingjian(args ...string) *exec.Cmd {
 	cmd := exec.Command(os.Args[0], args...)
-	cmd.Env = append(os.Environ(), asCommand+"=1", "GOGC=") // as it is run, and not as its tests are
+	cmd.Env = append(os.Environ(), asCommand+"=1")
 	return cmd
 }
 

@@ -192,9 +192,9 @@ func (a auditService) start(ctx context.Context, group *errgroup.Group) (invited
 	return invited, nil
 }
 
-// indicatorsEvery is the pause between two rounds over the indicators, where they are short: soon enough for
-// somebody who imports a file, or starts the demo, and looks.
-const indicatorsEvery = 5 * time.Second
+// indicatorsEvery is the pause after a round over the indicators that changed some: each change of a number that
+// is out of bounds is a version of a finding, and an entry of the evidence log.
+const indicatorsEvery = 30 * time.Second
 
 // relay delivers what the outbox holds: to the stream, or to the warehouse's mirror.
 type relay struct {

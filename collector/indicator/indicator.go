@@ -38,6 +38,9 @@ const (
 	// rest is how many times as long as a round took the next one waits: over a large record the
 	// numbers come later, and take a twentieth of a core at most.
 	rest = 20
+	// idle is the pause after a round that wrote nothing: soon enough for somebody who imports a file, or starts
+	// the demo, and looks.
+	idle = 5 * time.Second
 )
 
 // Options are what a Service needs.
@@ -45,7 +48,7 @@ type Options struct {
 	Record *warehouse.Store
 	Rules  func() *policies.Bundle // the revision in force
 	Now    func() time.Time
-	Every  time.Duration // between two rounds, at least; longer where rounds take long
+	Every  time.Duration // from a round that wrote something to the next, at least; longer where rounds take long
 	Log    *slog.Logger
 }
 
@@ -57,6 +60,7 @@ type Service struct {
 	bundle   *policies.Bundle
 	taken    time.Time // rows written until then, by the server's clock, are taken in; zero: none
 	lookedAt time.Time // when that round began, by our clock
+	wrote    bool      // the newest round wrote something
 }
 
 // New makes a Service; nothing is computed yet.
@@ -65,18 +69,23 @@ func New(o Options) *Service { return &Service{Options: o} }
 // Run computes round after round until ctx ends. A round that fails is logged, and made up for by the next.
 func (s *Service) Run(ctx context.Context) error {
 	for {
-		err := s.prepare(ctx) // once for each revision, and so not what a round takes
 		began := s.Now()
+		err := s.prepare(ctx)
 		if err == nil {
+			began = s.Now() // what was prepared is once for each revision, and not what a round takes
 			err = s.round(ctx)
 		}
 		if err != nil && ctx.Err() == nil {
 			s.Log.ErrorContext(ctx, "indicators could not be computed; the next round makes up for it", "error", err)
 		}
+		pause := s.Every
+		if err == nil && !s.wrote {
+			pause = min(pause, idle)
+		}
 		select {
 		case <-ctx.Done():
 			return nil
-		case <-time.After(max(s.Every, rest*s.Now().Sub(began))):
+		case <-time.After(max(pause, rest*s.Now().Sub(began))):
 		}
 	}
 }
@@ -105,6 +114,7 @@ func (s *Service) prepare(ctx context.Context) error {
 }
 
 func (s *Service) round(ctx context.Context) error {
+	s.wrote = false
 	began, err := s.Record.Now(ctx)
 	if err != nil {
 		return fmt.Errorf("indicators: %w", err)
@@ -184,5 +194,6 @@ func (s *Service) run(ctx context.Context, days warehouse.Days, now policies.Mil
 			return err
 		}
 	}
+	s.wrote = s.wrote || len(changed.rows) > 0
 	return s.Record.WriteIndicators(ctx, changed.rows, changed.findings)
 }

@@ -102,15 +102,15 @@ type Unsettled struct {
 	Reason             string // of a reject
 }
 
-// Unsettled gives the first rows and rejects from an offset on that were not recorded within a span of the moment
-// that it is by the server's clock, at most limit of them. A row that was written again is as old as it is since.
+// Unsettled gives rows and rejects from an offset on that were not recorded within a span of the moment that it is
+// by the server's clock, at most limit of them and in their order. A row that was written again counts from then.
 func (s *Store) Unsettled(ctx context.Context, topic string, partition int, from int64, within time.Duration, limit int) (out []Unsettled, err error) {
 	const there = " WHERE topic = {topic:String} AND partition = {partition:Int64} AND offset >= {from:Int64}" +
 		" AND abs(toUnixTimestamp64Milli(recorded_at) - toUnixTimestamp64Milli(now64(3))) > {within:Int64}"
 	// Only what may be one of them is merged.
 	err = s.each(ctx, "read what was recorded long ago", "SELECT offset, reject, session_id, event_id, reason FROM ("+
 		"SELECT offset, false AS reject, session_id, event_id, '' AS reason FROM interactions FINAL"+there+
-		" AND (tenant, session_id, event_id) IN (SELECT tenant, session_id, event_id FROM interactions"+there+" LIMIT {limit:UInt64})"+
+		" AND (tenant, session_id, event_id) IN (SELECT DISTINCT tenant, session_id, event_id FROM interactions"+there+" LIMIT {limit:UInt64})"+
 		" UNION ALL SELECT offset, true, '', '', toString(reason) FROM rejects FINAL"+there+") ORDER BY offset, reject LIMIT {limit:UInt64}",
 		[]any{
 			clickhouse.Named("topic", topic), clickhouse.Named("partition", int64(partition)), clickhouse.Named("from", from),

@@ -28,9 +28,10 @@ const (
 	maxTried = 2_000
 	// maxUnsealed bounds how many rows behind the newest seal are waited for.
 	maxUnsealed = 50_000
-	// sealedWithin is how long a row behind the newest seal may have been recorded. A collector seals a batch
-	// within seconds of its rows; the rest is for one that waits for the stream or the engine meanwhile.
-	sealedWithin = 10 * time.Minute
+	// sealedWithin is how long ago a row behind the newest seal may have been written. A collector seals a batch
+	// within seconds of its rows; the rest is for one that waits meanwhile: for the engine it does so for ten
+	// minutes before it gives a statement up.
+	sealedWithin = 15 * time.Minute
 )
 
 // place is a row of the record at its offset.
@@ -483,9 +484,33 @@ func (c *check) compareVersions(of warehouse.Partition, l *link, s *sealed.Seal,
 	}
 }
 
+// reach is how far the seals of a partition go from an offset on.
+type reach struct {
+	end     int64 // the offset behind those that follow each other
+	begins  int64 // where the last of all begins
+	covered int64 // the offset behind the last of all
+	none    bool  // there was none before, and is none now
+}
+
+func (c *check) reach(ctx context.Context, p warehouse.Partition, from int64) (reach, error) {
+	r := reach{end: from, begins: math.MinInt64, covered: from, none: from == math.MinInt64}
+	err := c.Record.SealHeaders(ctx, p, from, math.MaxInt64, func(s *warehouse.Seal) error {
+		h, err := sealed.Header(s)
+		if err != nil || h.ID() != s.ID {
+			return nil
+		}
+		r.begins, r.covered = max(r.begins, s.First), max(r.covered, s.Last+1)
+		if r.none || s.First <= r.end {
+			r.end, r.none = max(r.end, s.Last+1), false
+		}
+		return nil
+	})
+	return r, err
+}
+
 // unsealed looks at rows behind the newest seal. A collector writes rows before their seal; until then, or until
 // one goes on after a crash, nothing covers them. Where a seal begins behind them, none will, nor where the
-// partition never had any; and it is not to be waited for where they were recorded longer ago than sealedWithin.
+// partition never had any; and what was last written longer ago than sealedWithin, or in a time to come, is told.
 func (c *check) unsealed(ctx context.Context, p warehouse.Partition, from int64) error {
 	var behind []place
 	put := func(at place) error {
@@ -500,43 +525,26 @@ func (c *check) unsealed(ctx context.Context, p warehouse.Partition, from int64)
 		return err
 	}
 	c.later(func(ctx context.Context) (faults []Fault, err error) {
-		end, begins, first := from, int64(math.MinInt64), from == math.MinInt64
-		covered := from
-		if err := c.Record.SealHeaders(ctx, p, from, math.MaxInt64, func(s *warehouse.Seal) error {
-			h, err := sealed.Header(s)
-			if err != nil || h.ID() != s.ID {
-				return nil
-			}
-			covered = max(covered, s.Last+1)
-			if begins = max(begins, s.First); first || s.First <= end {
-				end, first = max(end, s.Last+1), false
-			}
-			return nil
-		}); err != nil {
+		seals, err := c.reach(ctx, p, from)
+		if err != nil {
 			return nil, err
 		}
 		unsealed := int64(0)
 		for i := range behind {
 			switch b := &behind[i]; {
-			case b.offset < end:
-			case b.offset < begins || first:
+			case b.offset < seals.end:
+			case b.offset < seals.begins || seals.none:
 				faults = append(faults, Fault{b.part(), b.where(p), "no seal has its offset: it came past the collectors, or one was stopped before it sealed it and none has gone on"})
 			default:
 				unsealed++
 			}
 		}
-		if !first && (unsealed > 0 || len(behind) == maxUnsealed) {
-			old, err := c.Record.Unsettled(ctx, p.Topic, p.ID, covered, sealedWithin, maxUnsealed)
+		if !seals.none && (unsealed > 0 || len(behind) == maxUnsealed) {
+			old, err := c.old(ctx, p, seals.covered)
 			if err != nil {
 				return nil, err
 			}
-			for _, u := range old {
-				row := place{offset: u.Offset, reject: u.Reject, who: eventName(u.SessionID, u.EventID)}
-				if u.Reject {
-					row.who = rejectName(u.Reason)
-				}
-				faults = append(faults, Fault{row.part(), row.where(p), fmt.Sprintf("no seal has its offset, and it was not recorded in the last %.0f minutes: it came past the collectors, or one was stopped and none has gone on, or one cannot go on (its health says why)", sealedWithin.Minutes())})
-			}
+			faults = append(faults, old...)
 		}
 		if len(faults) == 0 {
 			c.report.Checked.Unsealed += unsealed
@@ -544,4 +552,28 @@ func (c *check) unsealed(ctx context.Context, p warehouse.Partition, from int64)
 		return faults, nil
 	})
 	return nil
+}
+
+// old tells what stands behind the last seal for long.
+func (c *check) old(ctx context.Context, p warehouse.Partition, covered int64) (faults []Fault, err error) {
+	rows, err := c.Record.Unsettled(ctx, p.Topic, p.ID, covered, sealedWithin, maxUnsealed)
+	if err != nil || len(rows) == 0 {
+		return nil, err
+	}
+	seals, err := c.reach(ctx, p, covered) // some may have been sealed just now
+	if err != nil {
+		return nil, err
+	}
+	what := fmt.Sprintf("no seal has its offset, and it was not written in the last %.0f minutes: it came past the collectors, or one was stopped and none has gone on, or one cannot go on (its health says why)", sealedWithin.Minutes())
+	for _, u := range rows {
+		row := place{offset: u.Offset, reject: u.Reject, who: eventName(u.SessionID, u.EventID)}
+		if u.Reject {
+			row.who = rejectName(u.Reason)
+		}
+		fault := Fault{row.part(), row.where(p), what}
+		if u.Offset >= seals.covered && !slices.Contains(faults[max(0, len(faults)-1):], fault) { // one that moved to another tenant may stand twice
+			faults = append(faults, fault)
+		}
+	}
+	return faults, nil
 }
