@@ -73,7 +73,7 @@ func (s *Service) Run(ctx context.Context) error {
 		err := s.prepare(ctx)
 		if err == nil {
 			began = s.Now() // what was prepared is once for each revision, and not what a round takes
-			err = s.round(ctx)
+			err = s.Compute(ctx)
 		}
 		if err != nil && ctx.Err() == nil {
 			s.Log.ErrorContext(ctx, "indicators could not be computed; the next round makes up for it", "error", err)
@@ -96,24 +96,6 @@ func (s *Service) Compute(ctx context.Context) error {
 	if err := s.prepare(ctx); err != nil {
 		return err
 	}
-	return s.round(ctx)
-}
-
-// prepare makes the rules in force ready; under others than before everything is computed again.
-func (s *Service) prepare(ctx context.Context) error {
-	b := s.Rules()
-	if s.bundle != nil && s.bundle.Revision == b.Revision {
-		return nil
-	}
-	engine, err := policies.NewEngine(ctx, b)
-	if err != nil {
-		return fmt.Errorf("indicators: %w", err)
-	}
-	s.engine, s.bundle, s.taken = engine, b, time.Time{}
-	return nil
-}
-
-func (s *Service) round(ctx context.Context) error {
 	s.wrote = false
 	began, err := s.Record.Now(ctx)
 	if err != nil {
@@ -138,6 +120,20 @@ func (s *Service) round(ctx context.Context) error {
 		return err
 	}
 	s.taken, s.lookedAt = began, now
+	return nil
+}
+
+// prepare makes the rules in force ready; under others than before everything is computed again.
+func (s *Service) prepare(ctx context.Context) error {
+	b := s.Rules()
+	if s.bundle != nil && s.bundle.Revision == b.Revision {
+		return nil
+	}
+	engine, err := policies.NewEngine(ctx, b)
+	if err != nil {
+		return fmt.Errorf("indicators: %w", err)
+	}
+	s.engine, s.bundle, s.taken = engine, b, time.Time{}
 	return nil
 }
 
